@@ -18,6 +18,9 @@ class Place:
     column: int = 0
 
 
+WHOLE_FILE = Place()
+
+
 @dataclass
 class Problems:
     """The problems of one file so far."""

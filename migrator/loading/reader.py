@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from migrator.contracts.params import ParamError, convert
 from migrator.loading.kinds import Choice, Free, Kind, ListOf, MapOf, Record, Scalar, Words, named
@@ -139,16 +140,17 @@ class Reader:
         return node.value
 
     def _scalar(self, kind: Scalar, node: Text) -> Any:
-        if node.plain and node.value in ("null", "~"):
-            value: Any = None
-        else:
-            value = node.value
+        if node.plain and node.value in ("null", "~") and type(None) in get_args(kind.type):
+            return None
         try:
-            return convert(kind.type, value, "")
+            value = convert(kind.type, node.value, "")
+            if not isinstance(value, float) or math.isfinite(value):
+                return value
         except (ParamError, OverflowError):
-            what = shown(node.value) if node.value else "nothing"
-            self.problems.add(node.place, f"{what} is not {named(kind)}")
-            return UNREAD
+            pass
+        what = shown(node.value) if node.value else "nothing"
+        self.problems.add(node.place, f"{what} is not {named(kind)}")
+        return UNREAD
 
     def _wrong(self, kind: Kind, node: Node) -> Unread:
         found = {Text: "a single value", Items: "a list", Table: "a mapping"}.get(type(node), "")
@@ -162,7 +164,7 @@ def plain_value(node: Text) -> None | bool | int | float | str:
         return node.value
     if node.value in _WORDS:
         return _WORDS[node.value]
-    if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", node.value):
+    if re.fullmatch(r"0|-?[1-9][0-9]{0,17}", node.value):
         return int(node.value)
     if re.fullmatch(r"-?[0-9]{1,15}\.[0-9]{1,15}", node.value) and repr(float(node.value)) == node.value:
         return float(node.value)
@@ -170,4 +172,3 @@ def plain_value(node: Text) -> None | bool | int | float | str:
 
 
 _WORDS: dict[str, None | bool] = {"true": True, "false": False, "null": None, "~": None, "": None}
-

@@ -69,7 +69,7 @@ Node: TypeAlias = Text | Items | Table | Hole
 def parse(data: bytes, problems: Problems) -> Node | None:
     """The one document in `data`; None when there is none to go on with. Everything refused is noted."""
     if len(data) > MAX_BYTES:
-        problems.add(Place(1, 1), f"the file has {len(data)} bytes; at most {MAX_BYTES} are allowed")
+        problems.add(Place(1, 1), f"the file is larger than {MAX_BYTES} bytes")
         return None
     text = _decode(data, problems)
     if text is None:
