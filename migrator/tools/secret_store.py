@@ -81,19 +81,14 @@ def _from_file(path: Path) -> Secret:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise Refused(f"the file cannot be read: {error.strerror}", where=where) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Refused("this is not a regular file", where=where)
-        if status.st_mode & _OTHERS:
-            raise Refused(
-                f"others can read the file (mode {stat.S_IMODE(status.st_mode):04o})",
-                where=where,
-                next=f"chmod 600 {path}",
-            )
-        if status.st_uid not in {os.geteuid(), 0}:
-            raise Refused("the file belongs to another user", where=where, next=f"chown it to you: {path}")
-        content = file.read(_MAX_BYTES + 1)
+        _refuse_open_to_others(status, path)
+        content = os.read(descriptor, _MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > _MAX_BYTES:
         raise Refused(f"the file is larger than {_MAX_BYTES} bytes", where=where)
     try:
@@ -103,3 +98,15 @@ def _from_file(path: Path) -> Secret:
     if not value:
         raise Refused("the file is empty", where=where)
     return Secret(value)
+
+
+def _refuse_open_to_others(status: os.stat_result, path: Path) -> None:
+    where = f"file:{path}"
+    if status.st_mode & _OTHERS:
+        raise Refused(
+            f"others can read the file (mode {stat.S_IMODE(status.st_mode):04o})",
+            where=where,
+            next=f"chmod 600 {path}",
+        )
+    if status.st_uid not in {os.geteuid(), 0}:
+        raise Refused("the file belongs to another user", where=where, next=f"chown it to you: {path}")
