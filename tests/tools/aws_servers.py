@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,7 +64,7 @@ Answer = Callable[[BaseHTTPRequestHandler, bytes], tuple[int, dict[str, str], by
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[tuple[str, list[str]]]:
+def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[str]]]:
     """A server whose every answer `answer` gives (None: the connection is cut), and the requests it saw."""
     seen: list[str] = []
 
@@ -93,6 +94,8 @@ def answering(answer: Answer) -> Iterator[tuple[str, list[str]]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -64,7 +64,12 @@ def test_pages_of_an_operation_without_pages(aws: BotoAws) -> None:
 def test_a_client_is_made_once_even_by_many_threads(aws: BotoAws, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     original = tool._config
-    monkeypatch.setattr(tool, "_config", lambda *given: made.append(given) or original(*given))
+
+    def counted(*given: Any) -> Any:
+        made.append(given)
+        return original(*given)
+
+    monkeypatch.setattr(tool, "_config", counted)
     threads = [threading.Thread(target=aws.call, args=("ecr", "describe_registry")) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -135,7 +140,7 @@ def test_a_read_is_repeated_on_a_server_error(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_throttled_change_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tool.time, "sleep", lambda _: None)
+    monkeypatch.setattr("migrator.tools.aws.time.sleep", lambda _: None)
     answers = iter(
         [aws_json_error(400, "ThrottlingException", "slow down"), (200, {}, b'{"VersionId": "1"}')]
     )
@@ -206,8 +211,9 @@ def _instances() -> Iterator[Exception]:
     """One of every exception class of botocore."""
     for each in vars(boto).values():
         if inspect.isclass(each) and issubclass(each, boto.BotoCoreError):
-            error = each.__new__(each)
-            Exception.__init__(error, f"a {each.__name__}")
+            kind: Any = each
+            error: Exception = kind.__new__(kind)
+            Exception.__init__(error, f"a {kind.__name__}")
             yield error
 
 
