@@ -1,6 +1,12 @@
 locals {
   engine_major = split(".", var.engine_version)[0]
   log_types    = toset(["postgresql", "upgrade"])
+
+  # From 15 on the engine refuses unencrypted connections by itself.
+  parameters = merge(
+    tonumber(local.engine_major) < 15 ? { "rds.force_ssl" = "1" } : {},
+    var.logical_replication ? { "rds.logical_replication" = "1" } : {},
+  )
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -11,23 +17,20 @@ resource "aws_db_subnet_group" "this" {
   tags = merge(var.tags, { Name = var.identifier })
 }
 
-# Connections must be encrypted. Logical replication is on from the start, because switching it on later needs a restart
-# and it is the channel by which writes can flow back after a cutover.
+# A group of our own even when it is empty: the default group can never be changed, and leaving it needs a restart.
 resource "aws_db_parameter_group" "this" {
   name        = "${var.identifier}-postgres${local.engine_major}"
   description = "Parameters of ${var.identifier}"
   family      = "postgres${local.engine_major}"
 
-  parameter {
-    name         = "rds.force_ssl"
-    value        = "1"
-    apply_method = "pending-reboot"
-  }
+  dynamic "parameter" {
+    for_each = local.parameters
 
-  parameter {
-    name         = "rds.logical_replication"
-    value        = "1"
-    apply_method = "pending-reboot"
+    content {
+      name         = parameter.key
+      value        = parameter.value
+      apply_method = "pending-reboot"
+    }
   }
 
   tags = merge(var.tags, { Name = "${var.identifier}-postgres${local.engine_major}" })

@@ -93,6 +93,11 @@ resource "aws_launch_template" "this" {
   }
 
   tags = merge(var.tags, { Name = var.name, Service = var.service })
+
+  # Tags of volumes are given once, at launch: changing them is no reason to restart every instance.
+  lifecycle {
+    ignore_changes = [tag_specifications]
+  }
 }
 
 resource "aws_autoscaling_group" "this" {

@@ -24,6 +24,7 @@ module "database" {
   backup_retention_days = var.backup_retention_days
   database_name         = var.database_name
   master_username       = var.master_username
+  logical_replication   = var.logical_replication
   deletion_protection   = var.deletion_protection
   tags                  = local.tags
 }

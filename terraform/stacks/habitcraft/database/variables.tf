@@ -143,6 +143,13 @@ variable "master_username" {
   }
 }
 
+variable "logical_replication" {
+  description = "Whether the instance can publish its changes, the channel by which writes flow back after a cutover; changing it later needs a restart."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "deletion_protection" {
   description = "Whether AWS refuses to delete the instance; switch it off by an apply of its own before a destroy."
   type        = bool
