@@ -144,7 +144,8 @@ class Backend:
         with self._pool.connection() as connection:
             users = self._pool.table(connection, "users")
             row = connection.execute(
-                sql.SQL("SELECT id, password_hash FROM {} WHERE email = %s").format(users), [_text(body, "email")]
+                sql.SQL("SELECT id, password_hash FROM {} WHERE email = %s").format(users),
+                [_text(body, "email")],
             ).fetchone()
         if row is None or not hmac.compare_digest(str(row[1]), _hash(_text(body, "password"))):
             raise Refused(401, "wrong address or password")
@@ -155,7 +156,8 @@ class Backend:
         with self._pool.connection() as connection:
             habits = self._pool.table(connection, "habits")
             rows = connection.execute(
-                sql.SQL("SELECT id, name FROM {} WHERE user_id = %s ORDER BY id LIMIT 50").format(habits), [user]
+                sql.SQL("SELECT id, name FROM {} WHERE user_id = %s ORDER BY id LIMIT 50").format(habits),
+                [user],
             ).fetchall()
         return 200, [{"id": row[0], "name": row[1]} for row in rows]
 
@@ -249,7 +251,11 @@ _ROUTES: list[tuple[str, str, Callable[[Backend, int, tuple[int, ...], dict[str,
     ("POST", r"/api/v1/habits", lambda app, user, ids, body: app.create_habit(user, body)),
     ("PUT", r"/api/v1/habits/(\d+)", lambda app, user, ids, body: app.rename_habit(user, ids[0], body)),
     ("DELETE", r"/api/v1/habits/(\d+)", lambda app, user, ids, body: app.delete_habit(user, ids[0])),
-    ("POST", r"/api/v1/habits/(\d+)/completions", lambda app, user, ids, body: app.complete(user, ids[0], body)),
+    (
+        "POST",
+        r"/api/v1/habits/(\d+)/completions",
+        lambda app, user, ids, body: app.complete(user, ids[0], body),
+    ),
     ("DELETE", r"/api/v1/account", lambda app, user, ids, body: app.delete_account(user)),
 ]
 
@@ -286,7 +292,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         if self.app is None:
             found = path in ("/", "/health")
-            self._reply(200 if found else 404, "text/html; charset=utf-8", self.page if found else b"not found")
+            self._reply(
+                200 if found else 404, "text/html; charset=utf-8", self.page if found else b"not found"
+            )
             return
         try:
             body = json.loads(raw or b"{}")
@@ -330,7 +338,9 @@ def main(arguments: list[str]) -> None:
     if config["role"] == "backend":
         _Handler.app = Backend(environment, int(config["database_port"]))
     else:
-        _Handler.page = f"<!doctype html><title>Habits</title><p>API: {environment.get('API_URL', '')}</p>".encode()
+        _Handler.page = (
+            f"<!doctype html><title>Habits</title><p>API: {environment.get('API_URL', '')}</p>".encode()
+        )
     server = _Server(("127.0.0.1", 0), _Handler)
     ready = Path(config["ready_file"])
     part = ready.with_suffix(".part")

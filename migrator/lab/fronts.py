@@ -129,9 +129,7 @@ class _Proxy(BaseHTTPRequestHandler):
             return
         self._relay(response, content)
 
-    def _ask(
-        self, port: int, body: bytes, headers: dict[str, str]
-    ) -> tuple[http.client.HTTPResponse, bytes]:
+    def _ask(self, port: int, body: bytes, headers: dict[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         connection = self._upstreams.get(port)
         if connection is None:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=UPSTREAM_SECONDS)

@@ -20,7 +20,9 @@ from migrator.lab.aws.link import EmulatorError, EmulatorLink
 from migrator.lab.serving import LoopbackServer
 
 _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
-_ROUTE = re.compile(r"^/v2/(?P<name>[a-z0-9._/-]+)/(?P<kind>blobs/uploads|blobs|manifests|tags)/?(?P<rest>[^/]*)$")
+_ROUTE = re.compile(
+    r"^/v2/(?P<name>[a-z0-9._/-]+)/(?P<kind>blobs/uploads|blobs|manifests|tags)/?(?P<rest>[^/]*)$"
+)
 _CHUNK = 1 << 20
 
 

@@ -116,7 +116,9 @@ def _ecr_like_a_registry() -> None:
 
     def scan_findings(self: Any, *args: Any, **kwargs: Any) -> Any:
         found = findings(self, *args, **kwargs)
-        if any(entry.get("name") == "CVE-9999-9999" for entry in found["imageScanFindings"].get("findings", [])):
+        if any(
+            entry.get("name") == "CVE-9999-9999" for entry in found["imageScanFindings"].get("findings", [])
+        ):
             found["imageScanFindings"].update(findings=[], findingSeverityCounts={})
         return found
 
@@ -148,5 +150,3 @@ def _target_health() -> None:
         return statuses
 
     _set(elbv2.ELBv2Backend, "describe_target_health", described)
-
-
