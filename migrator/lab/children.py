@@ -47,18 +47,24 @@ class Child:
         """Whether it still runs."""
         return self._process.poll() is None
 
-    def stop(self, seconds: float = 3.0) -> None:
-        """End it: asked first, killed after `seconds`."""
-        with contextlib.suppress(OSError):
-            os.close(self._lifeline)
-        self._lifeline = -1
+    def stop_gently(self, seconds: float) -> bool:
+        """Ask it to end and let it finish its work; tells whether it did within `seconds`."""
         if self.alive:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(seconds)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                return False
+        return True
+
+    def stop(self, seconds: float = 3.0) -> None:
+        """End it: asked first, killed after `seconds`."""
+        if not self.stop_gently(seconds):
+            self._process.kill()
         self._process.wait()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
 
 
 def child_environment(violations_file: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -60,6 +60,11 @@ class Names:
         with self._lock:
             self._targets.pop(_plain(host), None)
 
+    def published(self) -> list[str]:
+        """Host names of the fronts that stand now."""
+        with self._lock:
+            return list(self._targets)
+
     def fix(self, host: str, target: Target) -> None:
         """A host that is reached by route only (registry, database endpoints)."""
         with self._lock:

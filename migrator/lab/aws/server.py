@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> None:
     from migrator.lab.aws.front import Front
 
     adapters.apply(spec)
-    variables = seed.seed(spec, seed.SeedSecrets(**config["secrets"]))
+    variables = seed.seed(spec, seed.SeedSecrets(**_wait_for(Path(config["secrets_file"]))))
     front = Front(spec, config["token"], Path(config["calls_file"]))
     server = make_server("127.0.0.1", 0, front, threaded=True, request_handler=_handler())
     ready = Path(config["ready_file"])
@@ -44,6 +45,14 @@ def main(arguments: list[str]) -> None:
     part.write_text(json.dumps({"port": server.server_port, "variables": variables}), encoding="utf-8")
     part.replace(ready)
     server.serve_forever(poll_interval=5)
+
+
+def _wait_for(file: Path) -> dict[str, Any]:
+    """What the old backend is configured with is known once the old database is filled."""
+    while not file.exists():
+        time.sleep(0.05)
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def _handler() -> type[Any]:
