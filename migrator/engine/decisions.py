@@ -240,29 +240,13 @@ class Decisions:
         return [s for s in steps if s.gate is not None] if command == "approve" else steps
 
     def _accept(self, order: Order, step: str = "") -> None:
-        self._decide(
-            order.command,
-            step or order.step,
-            by="person",
-            who=order.who,
-            host=order.host,
-            reason=order.reason,
-            confirm=order.confirm,
-            shown=order.shown,
-        )
+        said = {"confirm": order.confirm, "shown": order.shown}
+        self._decide(order.command, step or order.step, **_by_person(order), **said)
 
     def _refuse(self, order: Order, why: str) -> None:
-        self._decide(
-            order.command,
-            order.step,
-            by="person",
-            who=order.who,
-            host=order.host,
-            reason=order.reason,
-            refused=why,
-        )
+        self._decide(order.command, order.step, **_by_person(order), refused=why)
 
-    def _decide(self, command: str, step: str, **facts: str) -> None:
+    def _decide(self, command: str, step: str, **facts: Any) -> None:
         body: dict[str, Any] = {"command": command, **facts}
         known = bool(step) and any(s.id == step for s in self._runbook.steps())
         if known:
@@ -287,6 +271,10 @@ _UNDOABLE = (
     StepStatus.IN_DOUBT,
     StepStatus.UNDO_FAILED,
 )
+
+
+def _by_person(order: Order) -> dict[str, Any]:
+    return {"by": "person", "who": order.who, "host": order.host, "reason": order.reason, "order": order.id}
 
 
 def _gate(step: Step) -> Gate:
