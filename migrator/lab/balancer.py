@@ -43,7 +43,9 @@ def _act(actions: list[dict[str, Any]], healthy_ports: HealthyPorts, host: str, 
             return _redirect(action.get("RedirectConfig") or {}, host, path)
         if kind == "fixed-response":
             config = action.get("FixedResponseConfig") or {}
-            return Decision(status=int(config.get("StatusCode", 503)), body=str(config.get("MessageBody") or ""))
+            return Decision(
+                status=int(config.get("StatusCode", 503)), body=str(config.get("MessageBody") or "")
+            )
         if kind == "forward":
             ports: tuple[int, ...] = ()
             for arn in _forward_targets(action):

@@ -94,7 +94,9 @@ class DnsServer:
         self._udp, self._tcp = _bind_pair(answer)
         self.port: int = self._udp.server_address[1]
         for server in (self._udp, self._tcp):
-            thread = threading.Thread(target=server.serve_forever, args=(5,), name=f"dns-{label}", daemon=True)
+            thread = threading.Thread(
+                target=server.serve_forever, args=(5,), name=f"dns-{label}", daemon=True
+            )
             thread.start()
 
     def stop(self) -> None:

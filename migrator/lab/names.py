@@ -105,7 +105,9 @@ class Names:
     def authoritative_for(self, name: str) -> bool:
         """Whether the name lies in an emulated zone or belongs to a front."""
         plain = _plain(name)
-        inside = any((plain + ".").endswith("." + zone["name"]) or plain + "." == zone["name"] for zone in self._zones)
+        inside = any(
+            (plain + ".").endswith("." + zone["name"]) or plain + "." == zone["name"] for zone in self._zones
+        )
         return inside or plain in self._addresses
 
     def soa(self, name: str) -> Record | None:

@@ -20,7 +20,9 @@ from migrator.lab.aws.link import EmulatorError, EmulatorLink
 from migrator.lab.serving import LoopbackServer
 
 _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
-_ROUTE = re.compile(r"^/v2/(?P<name>[a-z0-9._/-]+)/(?P<kind>blobs/uploads|blobs|manifests|tags)/?(?P<rest>[^/]*)$")
+_ROUTE = re.compile(
+    r"^/v2/(?P<name>[a-z0-9._/-]+)/(?P<kind>blobs/uploads|blobs|manifests|tags)/?(?P<rest>[^/]*)$"
+)
 _CHUNK = 1 << 20
 
 
@@ -93,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing a request."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's names
+    def do_GET(self) -> None:
         self._serve()
 
     do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815

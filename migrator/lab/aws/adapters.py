@@ -61,7 +61,7 @@ def _rds_takes_time(seconds: float) -> None:
     create, describe = rds.RDSBackend.create_db_instance, rds.RDSBackend.describe_db_instances
 
     def created(self: Any, db_kwargs: dict[str, Any]) -> Any:
-        database = create(self, db_kwargs)
+        database: Any = create(self, db_kwargs)
         database.status = "creating"
         database.lab_master_password = db_kwargs.get("master_user_password")
         database.lab_available_at = time.monotonic() + seconds
@@ -116,13 +116,16 @@ def _ecr_like_a_registry() -> None:
 
     def scan_findings(self: Any, *args: Any, **kwargs: Any) -> Any:
         found = findings(self, *args, **kwargs)
-        if any(entry.get("name") == "CVE-9999-9999" for entry in found["imageScanFindings"].get("findings", [])):
+        if any(
+            entry.get("name") == "CVE-9999-9999" for entry in found["imageScanFindings"].get("findings", [])
+        ):
             found["imageScanFindings"].update(findings=[], findingSeverityCounts={})
         return found
 
     def get_authorization_token(self: Any) -> ActionResult:
-        result = original_token(self)
-        for entry in result.result["authorizationData"]:
+        result: ActionResult = original_token(self)
+        document: Any = result.result
+        for entry in document["authorizationData"]:
             entry["expiresAt"] = datetime.now(UTC) + timedelta(hours=12)
         return result
 
@@ -148,5 +151,3 @@ def _target_health() -> None:
         return statuses
 
     _set(elbv2.ELBv2Backend, "describe_target_health", described)
-
-

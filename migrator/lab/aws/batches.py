@@ -99,7 +99,9 @@ def _remember() -> tuple[str, datetime]:
 
 
 def _change_info(identity: str, status: str, submitted: datetime) -> ActionResult:
-    return ActionResult({"ChangeInfo": {"Id": f"/change/{identity}", "Status": status, "SubmittedAt": submitted}})
+    return ActionResult(
+        {"ChangeInfo": {"Id": f"/change/{identity}", "Status": status, "SubmittedAt": submitted}}
+    )
 
 
 def _apply(zone: Any, change: dict[str, Any]) -> None:
@@ -130,11 +132,18 @@ def _apply(zone: Any, change: dict[str, Any]) -> None:
     if action not in ("CREATE", "UPSERT"):
         raise ServiceException("InvalidInput", f"Invalid action {action}")
     _refuse_cname_conflict(zone, wanted, label)
-    zone.rrsets = [record for record in zone.rrsets if record not in present] + [models.RecordSet(wanted)]
+    zone.rrsets = [record for record in zone.rrsets if record not in present] + [_record_set(wanted)]
+
+
+def _record_set(wanted: dict[str, Any]) -> Any:
+    kind: Any = models.RecordSet
+    return kind(wanted)
 
 
 def _refuse_cname_conflict(zone: Any, wanted: dict[str, Any], label: str) -> None:
-    others = {record.type for record in zone.rrsets if _dotted(record.name) == wanted["Name"]} - {wanted["Type"]}
+    others = {record.type for record in zone.rrsets if _dotted(record.name) == wanted["Name"]} - {
+        wanted["Type"]
+    }
     if (wanted["Type"] == "CNAME" and others) or "CNAME" in others:
         raise InvalidChangeBatchError(
             f"RRSet {label} conflicts with an existing record of another type with the same DNS name"

@@ -71,7 +71,9 @@ def _group(response: Any, name: str) -> Any:
     return groups[name]
 
 
-def _run(backend: Any, group: Any, entry: dict[str, Any], health: dict[str, dict[str, tuple[str, str]]]) -> None:
+def _run(
+    backend: Any, group: Any, entry: dict[str, Any], health: dict[str, dict[str, tuple[str, str]]]
+) -> None:
     entry["Status"] = "InProgress"
     old = list(group.instance_states)
     floor = math.ceil(len(old) * entry["Preferences"]["MinHealthyPercentage"] / 100)

@@ -117,7 +117,9 @@ def _deployment(name: str, image: str, environment: dict[str, str], port: int, p
 
 def _zone(spec: LabSpec, hosts: dict[str, str]) -> str:
     backend = route53_backends[spec.account]["aws"]
-    zone = backend.create_hosted_zone(f"{spec.domain}.", private_zone=False, comment="the application's domain")
+    zone = backend.create_hosted_zone(
+        f"{spec.domain}.", private_zone=False, comment="the application's domain"
+    )
     tags = [{"Key": key, "Value": value} for key, value in spec.tags.items()]
     backend.change_tags_for_resource("hostedzone", zone.resource_id, tags, [])
     records = ((spec.api_host, spec.backend_service), (spec.www_host, spec.frontend_service))
@@ -137,4 +139,3 @@ def _zone(spec: LabSpec, hosts: dict[str, str]) -> str:
         ],
     )
     return str(zone.resource_id)
-

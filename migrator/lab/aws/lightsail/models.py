@@ -133,7 +133,9 @@ class ContainerService:
             "timestamp": bucket,
             "average": round(average, 3),
             "minimum": round(min(average, IDLE_CPU_PERCENT), 3),
-            "maximum": round(max([average, *(IDLE_CPU_PERCENT + CPU_PERCENT_A_REQUEST * n for n in inside)]), 3),
+            "maximum": round(
+                max([average, *(IDLE_CPU_PERCENT + CPU_PERCENT_A_REQUEST * n for n in inside)]), 3
+            ),
             "sum": round(average * period, 3),
             "sampleCount": float(max(1, period // 60)),
             "unit": "Percent",
