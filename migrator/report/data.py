@@ -114,7 +114,14 @@ def _step(step: Step, state: StepState) -> dict[str, Any]:
 
 
 def _service(traffic: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("requests", "failed", "unavailable_seconds", "unavailable_longest_seconds", "failures", "served_by")
+    keys = (
+        "requests",
+        "failed",
+        "unavailable_seconds",
+        "unavailable_longest_seconds",
+        "failures",
+        "served_by",
+    )
     return {key: traffic[key] for key in (*keys, "latency_milliseconds") if key in traffic}
 
 

@@ -78,7 +78,13 @@ def _database(report: Mapping[str, Any]) -> str:
 
 def _terraform(report: Mapping[str, Any]) -> str:
     rows = [
-        (_text(s["stack"]), str(s["added"]), str(s["changed"]), str(s["destroyed"]), _seconds(s.get("seconds")))
+        (
+            _text(s["stack"]),
+            str(s["added"]),
+            str(s["changed"]),
+            str(s["destroyed"]),
+            _seconds(s.get("seconds")),
+        )
         for s in report["terraform"]
     ]
     if not rows:

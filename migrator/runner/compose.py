@@ -51,7 +51,9 @@ def actions() -> dict[str, Action[Any]]:
     by_name: dict[str, Action[Any]] = {}
     for action in found:
         if action.spec.name in by_name:
-            raise UsageError(f"two actions are named {action.spec.name!r}", next="remove or rename the plug-in")
+            raise UsageError(
+                f"two actions are named {action.spec.name!r}", next="remove or rename the plug-in"
+            )
         by_name[action.spec.name] = action
     return by_name
 

@@ -61,7 +61,9 @@ class LiveView:
         for run in all_runs(self._run.path.parent.parent.parent):
             for step, seconds in _timings(run, self.runbook.name, mode):
                 found.setdefault(step, []).append(seconds)
-        estimates = {s.id: (s.expected_seconds, s.expected_seconds) for s in self.runbook.steps() if s.expected_seconds}
+        estimates = {
+            s.id: (s.expected_seconds, s.expected_seconds) for s in self.runbook.steps() if s.expected_seconds
+        }
         return {**estimates, **{step: (min(seconds), max(seconds)) for step, seconds in found.items()}}
 
     def close(self) -> None:
@@ -76,7 +78,9 @@ def _timings(run: RunFolder, runbook: str, mode: str) -> list[tuple[str, float]]
         return []
     if report.get("runbook") != runbook or report.get("mode") != mode or report.get("outcome") != "done":
         return []
-    return [(s["id"], float(s["seconds"])) for p in report["phases"] for s in p["steps"] if s["status"] == "done"]
+    return [
+        (s["id"], float(s["seconds"])) for p in report["phases"] for s in p["steps"] if s["status"] == "done"
+    ]
 
 
 def load_pinned(folder: RunFolder) -> Runbook:
@@ -97,7 +101,10 @@ class LocalControl:
 
     def runbooks(self) -> Sequence[ShippedRunbook]:
         """The shipped runbooks."""
-        found = [load_runbook(find_runbook(name), compose.catalogue(), shipped("terraform")) for name in shipped_runbooks()]
+        found = [
+            load_runbook(find_runbook(name), compose.catalogue(), shipped("terraform"))
+            for name in shipped_runbooks()
+        ]
         return [ShippedRunbook(r.name, r.title, r.summary) for r in found]
 
     def begin(self, target: str, mode: Literal["rehearse", "run"], options: StartOptions) -> Path:
@@ -113,7 +120,10 @@ class LocalControl:
         _write_private(folder.runbook, path.read_bytes())
         if mode == "rehearse":
             spec = lab_spec(runbook, options)
-            account, region = str(spec.get("account", "111122223333")), str(spec.get("region", DEFAULT_REGION))
+            account, region = (
+                str(spec.get("account", "111122223333")),
+                str(spec.get("region", DEFAULT_REGION)),
+            )
             _write_private(folder.lab_spec, json.dumps(spec).encode())
         with SqliteJournal(folder.journal, create=True) as journal:
             journal.append(
@@ -144,7 +154,8 @@ class LocalControl:
             state = fold(journal.records())
         if state.outcome and state.stopped:
             raise UsageError(
-                f"run {state.run_id} has ended: {state.outcome}", next=f"`migrator report {state.run_id}` shows it"
+                f"run {state.run_id} has ended: {state.outcome}",
+                next=f"`migrator report {state.run_id}` shows it",
             )
         self._start(run, options)
         return True
@@ -231,7 +242,9 @@ def locate(target: str, base: Path) -> tuple[Path, dict[str, Any], Path]:
 
 def _is_runbook(path: Path) -> bool:
     """A runbook has phases; a migration file names a runbook."""
-    return any(line.startswith("phases:") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return any(
+        line.startswith("phases:") for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+    )
 
 
 def lab_spec(runbook: Runbook, options: StartOptions) -> dict[str, Any]:

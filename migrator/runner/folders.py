@@ -90,8 +90,14 @@ def new_run(base: Path, runbook: str) -> RunFolder:
 def all_runs(base: Path) -> Sequence[RunFolder]:
     """Every run below a base folder, newest first."""
     runs = runs_folder(base)
-    found = [RunFolder(path) for path in runs.iterdir() if (path / "journal.db").exists()] if runs.is_dir() else []
-    return sorted(found, key=lambda run: run.journal.stat().st_ctime if run.journal.exists() else 0, reverse=True)
+    found = (
+        [RunFolder(path) for path in runs.iterdir() if (path / "journal.db").exists()]
+        if runs.is_dir()
+        else []
+    )
+    return sorted(
+        found, key=lambda run: run.journal.stat().st_ctime if run.journal.exists() else 0, reverse=True
+    )
 
 
 def find_run(base: Path, name: str) -> RunFolder:
