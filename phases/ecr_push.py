@@ -138,6 +138,9 @@ class PushImage:
         if ecr.digest_under(ctx.params.tag) == wanted.digest != before:
             if before:
                 ecr.move_tag(ctx.params.tag, before)
+            elif wanted.digest in ctx.baseline["there"]:
+                # Taking its last tag would delete an image that was there before this run.
+                ctx.channel.log(f"the tag {ctx.params.tag} stays on {wanted.digest}, which was there before")
             else:
                 ecr.delete({"imageTag": ctx.params.tag})
         for digest in reversed(wanted.manifests):

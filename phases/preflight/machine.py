@@ -12,11 +12,11 @@ from typing import Any
 from migrator.contracts.action import ActionSpec, Check, Verification
 from migrator.contracts.context import StepContext
 from migrator.contracts.process import Command
+from migrator.errors import Refused
 from migrator.model.runbook import EffectClass
 from phases.reads import Read
 
 _DEADLINE_SECONDS = 30.0
-_VERSION = re.compile(r"(\d+(?:\.\d+)+)")
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,8 @@ class ToolsCheck(Read):
         ]
         client = ""
         if ctx.params.postgres:
-            versions = {program: _version(ctx, program) for program in ("pg_dump", "pg_restore", "psql")}
-            client = versions["pg_dump"]
-            checks += [
-                Check(f"{program} is here", bool(version), version or f"{program} is not on the PATH")
-                for program, version in versions.items()
-            ]
-            majors = {_numbers(version)[:1] for version in versions.values() if version}
-            checks.append(Check("PostgreSQL's programs are of one major version", len(majors) == 1, client))
+            client, reason = _postgres_version(ctx)
+            checks.append(Check("PostgreSQL's client programs are here", bool(client), client or reason))
         return Verification(
             tuple(checks), {"terraform_version": terraform, "postgres_client_version": client}
         )
@@ -76,9 +70,12 @@ def _terraform_version(ctx: StepContext[Any]) -> str:
         return ""
 
 
-def _version(ctx: StepContext[Any], program: str) -> str:
-    match = _VERSION.search(_output(ctx, program, "--version"))
-    return match[1] if match else ""
+def _postgres_version(ctx: StepContext[Any]) -> tuple[str, str]:
+    """Version of the programs that later steps will use, or why there are none."""
+    try:
+        return ctx.tools.postgres.programs().version, ""
+    except Refused as error:
+        return "", str(error)
 
 
 def _output(ctx: StepContext[Any], program: str, *arguments: str) -> str:
