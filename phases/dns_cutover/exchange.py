@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from migrator.contracts.action import ActionSpec, Check, Preview, Probe, Verdict
+from migrator.contracts.action import ActionSpec, Check, Preview, Probe, Verdict, Verification
 from migrator.contracts.aws import AwsRefused
 from migrator.contracts.context import StepContext
 from migrator.errors import InDoubt, Refused
@@ -68,6 +68,10 @@ class RecordExchange(ABC, Generic[P]):
     @abstractmethod
     def wanted(self, params: P, before: Sequence[RecordSet]) -> tuple[RecordSet, ...]:
         """What shall be there, given what was there. Pure."""
+
+    @abstractmethod
+    def verify(self, ctx: StepContext[P]) -> Verification:
+        """A fresh read; see `compared`."""
 
     def preview(self, ctx: StepContext[P]) -> Preview:
         """Each name with what it has and what it would get."""
