@@ -56,7 +56,8 @@ def _parameters(spec: ActionSpec) -> Json:
 
 def _of(kind: Kind, expressions: bool) -> Json:
     plain = _plain(kind, expressions)
-    if not expressions or isinstance(kind, Free) or plain.get("type") in ("string", ["string", "number"]):
+    takes_any_text = plain.get("type") in ("string", ["string", "number"]) and "pattern" not in plain
+    if not expressions or isinstance(kind, Free) or takes_any_text:
         return plain
     return {"anyOf": [plain, dict(_EXPRESSION)]}
 
