@@ -25,10 +25,12 @@ class Policy:
     """How a run is led where the runbook leaves a choice.
 
     `auto_approve` is `--yes`; `rehearsal` lets it answer gates that allow it on a twin and takes the shorter
-    waits. `attended` keeps the runner alive for decisions; otherwise it stops when only those are left.
+    waits; `confirm` is `--confirm`: it answers the one gate that asks for this very text. `attended` keeps the
+    runner alive for decisions; otherwise it stops when only those are left.
     """
 
     auto_approve: bool = False
+    confirm: str = ""
     rehearsal: bool = False
     attended: bool = False
     max_parallel: int = 6
@@ -37,8 +39,10 @@ class Policy:
     who: str = ""
     host: str = ""
 
-    def answers(self, gate: Gate) -> bool:
-        """Whether this gate may be approved without a person."""
+    def answers(self, gate: Gate, expected: str) -> bool:
+        """Whether this gate, which expects this typed text (or none), may be approved without a person."""
+        if expected and self.confirm == expected:
+            return True
         if not self.auto_approve:
             return False
         return gate.auto is AutoApprove.ALWAYS or (gate.auto is AutoApprove.REHEARSAL and self.rehearsal)
@@ -74,7 +78,7 @@ class Decisions:
             checks=checks,
         )
         already = self._book.step(step.id).approved
-        if not already and not self._policy.answers(gate):
+        if not already and not self._policy.answers(gate, self.expected_confirmation(gate)):
             return
         if not all(check["ok"] for check in checks):
             red = "; ".join(f"{c['name']}: {c['detail']}" for c in checks if not c["ok"])

@@ -69,7 +69,7 @@ def _word(state: RunState, alive: bool) -> str:
 
 
 def _current(state: RunState, runbook: Runbook, alive: bool) -> str:
-    wanted = (
+    wanted: tuple[tuple[StepStatus, ...], ...] = (
         (StepStatus.IN_DOUBT, StepStatus.BLOCKED, StepStatus.FAILED, StepStatus.UNDO_FAILED),
         (StepStatus.RUNNING, StepStatus.UNDOING),
         (StepStatus.WAITING,),

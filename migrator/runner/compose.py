@@ -71,8 +71,8 @@ def tools(surroundings: Surroundings, folder: Path) -> Tools:
     secrets = ReferencedSecrets(aws)
     return Tools(
         aws=aws,
-        terraform=TerraformTool(surroundings, processes, aws, folder),
-        postgres=PostgresTool(surroundings, processes, secrets),
+        terraform=TerraformTool(processes, surroundings, aws, folder),
+        postgres=PostgresTool(surroundings.reach, secrets, processes),
         images=RegistryImages(surroundings.reach, processes, surroundings.ca_file),
         dns=dns,
         http=HttpClient(surroundings, dns),

@@ -15,14 +15,16 @@ from migrator.contracts.params import ParamError
 from migrator.engine.status import run_status
 from migrator.errors import MigratorError, UsageError
 from migrator.journal import SqliteJournal
-from migrator.loading import find_runbook, load_migration, load_runbook, resolve_values, shipped_runbooks
+from migrator.loading.migration import find_runbook, load_migration, shipped_runbooks
+from migrator.loading.runbook import load_runbook
+from migrator.loading.values import resolve_values
 from migrator.model.records import Kind, Record
 from migrator.model.runbook import Runbook
 from migrator.model.state import RunState, fold
 from migrator.report import build_report, to_markdown
 from migrator.resources import shipped
 from migrator.runner import compose, lease
-from migrator.runner.folders import RunFolder, all_runs, hostname, new_run, whoami
+from migrator.runner.folders import RunFolder, all_runs, find_run, hostname, new_run, whoami
 from migrator.tools.detached import start_detached
 
 _START_SECONDS = 20.0
@@ -107,6 +109,30 @@ class LocalControl:
         ]
         return [ShippedRunbook(r.name, r.title, r.summary) for r in found]
 
+    def runbook(self, name: str) -> Runbook:
+        """A shipped runbook, or one in a file."""
+        path, _, _ = locate(name, self._base)
+        return load_runbook(path, compose.catalogue(), shipped("terraform"))
+
+    def check(self, target: str) -> str:
+        """One line about a valid file; `InvalidRunbook` with every problem otherwise."""
+        path, given, _ = locate(target, self._base)
+        runbook = load_runbook(path, compose.catalogue(), shipped("terraform"))
+        if given:
+            resolve_values(runbook, given, "run", file=target)
+        steps = sum(1 for _ in runbook.steps())
+        return f"{target}: valid ({runbook.name}: {len(runbook.phases)} phases, {steps} steps)"
+
+    def mode(self, folder: Path) -> str:
+        """rehearse or run."""
+        with SqliteJournal(RunFolder(folder).journal) as journal:
+            return fold(journal.records()).mode
+
+    def status(self, folder: Path) -> dict[str, Any]:
+        """status --json of a run."""
+        state, runbook, alive = state_of(RunFolder(folder))
+        return run_status(state, runbook, alive=alive)
+
     def begin(self, target: str, mode: Literal["rehearse", "run"], options: StartOptions) -> Path:
         """Creates a run and starts its runner."""
         path, given, base = locate(target, self._base)
@@ -164,6 +190,7 @@ class LocalControl:
         before = _last_seq(folder)
         argv = [sys.executable, "-m", "migrator.runner", str(folder.path)]
         argv += ["--attended"] * options.attended + ["--yes"] * options.yes
+        argv += [f"--confirm={options.confirm}"] if options.confirm else []
         log = folder.logs / "runner.log"
         start_detached(argv, log, folder.path)
         until = time.monotonic() + _START_SECONDS
@@ -220,6 +247,21 @@ class LocalControl:
         if form == "md":
             return to_markdown(report)
         raise UsageError("the report has no HTML form yet", next="use --format md or --format json")
+
+
+def find_or_latest(base: Path, name: str, *, unfinished: bool = False) -> RunFolder:
+    """The named run, or the latest (unfinished) one below a folder; `UsageError` when there is none."""
+    if name:
+        return find_run(base, name)
+    for run in all_runs(base):
+        with SqliteJournal(run.journal) as journal:
+            ended = any(record.kind is Kind.FINISHED for record in journal.records())
+        if not (unfinished and ended):
+            return run
+    kind = "unfinished run" if unfinished else "run"
+    raise UsageError(
+        f"there is no {kind} here", where=str(base), next="`migrator rehearse habitcraft` begins one"
+    )
 
 
 def locate(target: str, base: Path) -> tuple[Path, dict[str, Any], Path]:

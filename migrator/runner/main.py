@@ -20,7 +20,8 @@ from migrator.engine.protocol import StepProtocol
 from migrator.errors import MigratorError, Refused
 from migrator.journal import SqliteJournal
 from migrator.lab.client import boot_id, process_start_time
-from migrator.loading import differences, load_runbook, resolve_values
+from migrator.loading.runbook import load_runbook
+from migrator.loading.values import differences, resolve_values
 from migrator.model.records import Kind
 from migrator.model.runbook import Runbook
 from migrator.resources import shipped
@@ -35,10 +36,11 @@ from migrator.runner.reports import write_reports
 class Runner:
     """One runner process of one run."""
 
-    def __init__(self, folder: RunFolder, *, attended: bool, yes: bool) -> None:
+    def __init__(self, folder: RunFolder, *, attended: bool, yes: bool, confirm: str) -> None:
         self._folder = folder
         self._attended = attended
         self._yes = yes
+        self._confirm = confirm
         self._interrupted = threading.Event()
         self._executor: Executor | None = None
 
@@ -118,6 +120,7 @@ class Runner:
         contexts = Contexts(self._folder, book, tools, surroundings, shipped("terraform"), self._interrupted)
         policy = Policy(
             auto_approve=self._yes,
+            confirm=self._confirm,
             rehearsal=rehearsal is not None,
             attended=self._attended,
             who=whoami(),
@@ -167,9 +170,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--attended", action="store_true")
     parser.add_argument("--yes", action="store_true")
+    parser.add_argument("--confirm", default="")
     options = parser.parse_args(argv)
     os.umask(PRIVATE_UMASK)
-    runner = Runner(RunFolder(options.folder.resolve()), attended=options.attended, yes=options.yes)
+    folder = RunFolder(options.folder.resolve())
+    runner = Runner(folder, attended=options.attended, yes=options.yes, confirm=options.confirm)
     signal.signal(signal.SIGTERM, runner.on_signal)
     signal.signal(signal.SIGINT, runner.on_signal)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
