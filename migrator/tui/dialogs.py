@@ -11,7 +11,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from migrator.tui.paint import Line, content, line
+from migrator.tui.paint import Line, content, folded, line
 
 Answer = TypeVar("Answer")
 
@@ -27,8 +27,8 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     Dialog .box > VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
     Dialog .box > .words { height: auto; }
     Dialog .box > .told { height: auto; }
-    Dialog .box > Input { margin: 0; height: 3; border: round $secondary; background: $background; }
-    Dialog .box > Input:focus { border: round $primary; }
+    Dialog .box > Input { margin: 0; height: 1; border: none; padding: 0 1; background: $panel; }
+    Dialog .box > Input:focus { background: $primary 25%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", show=False),
@@ -38,6 +38,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         Binding("pagedown", "scroll(8)", show=False),
     ]
     severe = False
+    widest = 104
     AUTO_FOCUS = ""
 
     def compose(self) -> ComposeResult:
@@ -45,13 +46,14 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         with Vertical(classes="box") as box:
             box.border_title = content([line(self.heading())])
             with VerticalScroll(id="scroll", can_focus=False):
-                yield Static(content(self.body()), id="body", classes="words", markup=False)
+                yield Static(content([]), id="body", classes="words", markup=False)
             yield from self.fields()
             yield Static(content([self.keys()]), id="told", classes="told", markup=False)
 
     def on_mount(self) -> None:
         """Marks a severe box."""
         self.set_class(self.severe, "severe")
+        self.redraw()
 
     def heading(self) -> str:
         """The title."""
@@ -74,8 +76,15 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
         self.query_one("#told", Static).update(content([told]))
 
     def redraw(self) -> None:
-        """Paints the text anew."""
-        self.query_one("#body", Static).update(content(self.body()))
+        """Paints the text anew, and gives it what room there is."""
+        scroll = self.query_one("#scroll", VerticalScroll)
+        lines = folded(self.body(), min(round(self.app.size.width * 0.92), self.widest) - 5)
+        scroll.styles.max_height = max(3, round(self.app.size.height * 0.94) - 4 - len(self.query(Input)))
+        self.query_one("#body", Static).update(content(lines))
+
+    def on_resize(self) -> None:
+        """The same text in another room."""
+        self.redraw()
 
     def action_leave(self) -> None:
         """Away, with no answer."""

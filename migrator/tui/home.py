@@ -19,7 +19,7 @@ from migrator.contracts.control import Control, RunSummary, ShippedRunbook, Star
 from migrator.tui.feed import words_of
 from migrator.tui.hometext import HOME_HELP, choice_lines, entry_line
 from migrator.tui.orders import aside
-from migrator.tui.paint import Line, content, line
+from migrator.tui.paint import Line, content, folded, line
 from migrator.tui.rows import Rows
 from migrator.tui.timekeeping import now_of
 
@@ -187,7 +187,9 @@ class HomeScreen(Screen[None]):
         entry = self.query_one(HomeList).chosen()
         if entry is None:
             return
-        self.query_one("#abouttext", Static).update(content(choice_lines(entry, now_of(self))))
+        self.query_one("#abouttext", Static).update(
+            content(folded(choice_lines(entry, now_of(self)), self.size.width - 4))
+        )
         self.query_one("#homekeys", Static).update(content([_keys(entry)]))
 
     def on_screen_resume(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
@@ -67,6 +68,57 @@ def content(lines: Iterable[Line]) -> Content:
             parts.append("\n")
         parts.extend((safe_block(text), _STYLES[tone]) for text, tone in spans)
     return Content.assemble(*parts)
+
+
+def folded(lines: Iterable[Line], width: int) -> list[Line]:
+    """Lines broken between words at a width in cells. What goes on below stands under the text, not the label."""
+    rows: list[Line] = []
+    for spans in lines:
+        cleaned: list[Span] = [(safe_block(text), tone) for text, tone in spans]
+        if sum(len(text) for text, _ in cleaned) <= width // 2 or width < 12:
+            rows.append(tuple(cleaned))
+        else:
+            rows += _fold(cleaned, width)
+    return rows
+
+
+def _hang(spans: Sequence[Span], width: int) -> int:
+    """Cells under which a broken line goes on: its own indent, and its label when it begins with one."""
+    whole = "".join(text for text, _ in spans)
+    hang = len(whole) - len(whole.lstrip(" "))
+    if len(spans) > 1:
+        label = ""
+        for text, tone in spans[:-1]:
+            label += text
+            if tone and text.endswith(" ") and text.strip():
+                hang = max(hang, len(label))
+                break
+    return hang if hang <= min(16, width // 3) else 2
+
+
+def _fold(spans: Sequence[Span], width: int) -> list[Line]:
+    from rich.cells import cell_len, chop_cells
+
+    hang = _hang(spans, width)
+    rows: list[list[Span]] = [[]]
+    used = 0
+    for text, tone in spans:
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                rows.append([])
+                used = 0
+            for word in re.findall(r"\S+ *| +", part):
+                room = cell_len(word.rstrip(" "))
+                if used + room > width and used > hang:
+                    rows.append([(" " * hang, "")])
+                    used = hang
+                for piece in [word] if room <= width - used else chop_cells(word, max(1, width - hang)):
+                    if used + cell_len(piece.rstrip(" ")) > width:
+                        rows.append([(" " * hang, "")])
+                        used = hang
+                    rows[-1].append((piece, tone))
+                    used += cell_len(piece)
+    return [tuple(row) for row in rows]
 
 
 def plain(lines: Iterable[Line]) -> str:

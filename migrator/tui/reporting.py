@@ -23,9 +23,9 @@ class ReportScreen(Dialog[None]):
     """Markdown as text; `h`, `m` and `j` keep it as a file beside the run."""
 
     DEFAULT_CSS = """
-    ReportScreen > .box { width: 100%; max-width: 130; height: 100%; max-height: 100%; }
-    ReportScreen .box > VerticalScroll { height: 1fr; }
+    ReportScreen > .box { max-width: 130; height: 94%; max-height: 94%; }
     """
+    widest = 130
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,enter", "leave", show=False),
         Binding("h", "keep('html')", show=False),

@@ -22,9 +22,9 @@ class ResumeScreen(Dialog[str]):
     """Lies over the run screen. Gives `go on`, `look`, or none for back."""
 
     DEFAULT_CSS = """
-    ResumeScreen > .box { width: 100%; max-width: 130; height: 100%; max-height: 100%; }
-    ResumeScreen .box > VerticalScroll { height: 1fr; }
+    ResumeScreen > .box { max-width: 130; height: 94%; max-height: 94%; }
     """
+    widest = 130
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,r", "go_on", show=False),
         Binding("o", "look", show=False),

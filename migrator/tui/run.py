@@ -21,7 +21,7 @@ from migrator.tui.facts import top_lines
 from migrator.tui.feed import Feed, Fetched, Lost, Opened, words_of
 from migrator.tui.logview import LogView
 from migrator.tui.orders import Request, aside, give
-from migrator.tui.paint import Line, Span, content, line, plain
+from migrator.tui.paint import Line, Span, content, folded, line, plain
 from migrator.tui.rows import Rows, Table
 from migrator.tui.runkeys import HELP
 from migrator.tui.searchbar import SearchBar
@@ -232,7 +232,9 @@ class RunScreen(Screen[None]):
         if self._view is not None:
             log.show_file(self._view.log_path(step.id))
         if self._wide() or self.shown == "step":
-            self.query_one("#step", Static).update(content(step_lines(watch, step, now, log.commands)))
+            room = self.query_one("#steppane").size.width - 3
+            lines = folded(step_lines(watch, step, now, log.commands), room)
+            self.query_one("#step", Static).update(content(lines))
         if self.shown == "terraform":
             pane = self.query_one("#terraform", Table)
             pane.show(terraform_lines(watch, step.id, pane.size.width))

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -232,7 +232,7 @@ class FakeControl:
             policy = Policy(auto_approve=options.yes, rehearsal=True, attended=True, who="mara", host="deck")
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
                 executor = Executor(
-                    run.runbook, book, protocol, clock, policy, pool, run.interrupted, tick=lambda: _tick(killed)
+                    _plain(run.runbook), book, protocol, clock, policy, pool, run.interrupted, tick=lambda: _tick(killed)
                 )
                 try:
                     reason = executor.run()
@@ -298,6 +298,12 @@ class FakeControl:
         for run in self.list:
             if run.runner:
                 run.runner.join(5.0)
+
+
+def _plain(runbook: Runbook) -> Runbook:
+    """The same steps without values, which these actions do not take."""
+    phases = tuple(replace(p, steps=tuple(replace(s, params={}) for s in p.steps)) for p in runbook.phases)
+    return replace(runbook, phases=phases)
 
 
 def _tick(killed: threading.Event) -> None:
