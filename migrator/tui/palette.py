@@ -7,13 +7,40 @@ from functools import partial
 from typing import Any
 
 from textual.app import App
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.markup import escape
 from textual.screen import Screen
 
+from migrator.sanitize import clean_line
 from migrator.tui.home import HomeScreen
 from migrator.tui.run import TABS, RunScreen
 from migrator.tui.steptext import commands_of, look_of
 
 Command = tuple[str, str, Callable[[], Any]]
+
+
+class Commands(Provider):
+    """The palette's source. Its texts are escaped: titles come from runbooks and commands from tools."""
+
+    async def discover(self) -> Hits:
+        """Everything, before anything is typed."""
+        for title, told, callback in commands(self.app, self.screen):
+            text = _escaped(title)
+            yield DiscoveryHit(text, callback, text=text, help=_escaped(told))
+
+    async def search(self, query: str) -> Hits:
+        """What matches."""
+        matcher = self.matcher(query)
+        for title, told, callback in commands(self.app, self.screen):
+            text = clean_line(title, 120)
+            score = matcher.match(text)
+            if score > 0:
+                yield Hit(score, _escaped(title), callback, text=text, help=_escaped(told))
+
+
+def _escaped(text: str) -> str:
+    """The palette reads markup; a bracket is given a backslash wherever one could begin a tag."""
+    return escape(clean_line(text, 120))
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterator[Command]:
