@@ -8,7 +8,8 @@ from typing import Any
 
 from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
-from textual.markup import escape
+from textual.content import Content
+from textual.markup import MarkupError, escape
 from textual.screen import Screen
 
 from migrator.sanitize import clean_line
@@ -39,8 +40,17 @@ class Commands(Provider):
 
 
 def _escaped(text: str) -> str:
-    """The palette reads markup; a bracket is given a backslash wherever one could begin a tag."""
-    return escape(clean_line(text, 120))
+    """The palette reads markup: a text that does not come back as it is loses its brackets."""
+    cleaned = clean_line(text, 120)
+    escaped = escape(cleaned)
+    try:
+        faithful = Content.from_markup(escaped).plain == cleaned
+    except MarkupError:
+        faithful = False
+    return escaped if faithful else cleaned.translate(_NO_MARKUP)
+
+
+_NO_MARKUP = str.maketrans({"[": "(", "]": ")", "\\": "/"})
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterator[Command]:
