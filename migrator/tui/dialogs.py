@@ -28,7 +28,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     Dialog .box > .words { height: auto; }
     Dialog .box > .told { height: auto; }
     Dialog .box > Input { margin: 0; height: 1; border: none; padding: 0 1; background: $panel; }
-    Dialog .box > Input:focus { background: $primary 25%; }
+    Dialog .box > Input:focus { border: none; background: $primary 25%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", show=False),

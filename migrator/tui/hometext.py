@@ -89,7 +89,7 @@ def _run_lines(run: RunSummary, now: datetime) -> list[Line]:
     if run.step:
         rows.append(line(("at      ", "dim"), f"{run.step} in {run.phase}"))
     if wait := _wait(run, now):
-        rows.append(line(("waits   ", "dim"), (wait, "ask")))
+        rows.append(line(("        ", "dim"), (wait, "ask")))
     if run.problem:
         rows.append(line(("problem ", "dim"), (run.problem, "bad")))
     if not run.ended:

@@ -35,7 +35,7 @@ def _who(watch: Watch, now: datetime) -> list[Line]:
     last = watch.records[-1].at if watch.records else ""
     runners = [r for r in watch.records if r.kind is Kind.RUNNER_STARTED]
     rows = [
-        line(mode_span(watch), (f"  {watch.runbook.title}", "strong")),
+        line(mode_span(watch), (f"  {watch.state.runbook}", "strong")),
         line((f"{look.glyph} {look.word}", look.tone), (f"   run {state.run_id}", "dim")),
     ]
     began = f"{clock(moment(state.created), now)} by {state.who or 'nobody named'}"
@@ -46,7 +46,7 @@ def _who(watch: Watch, now: datetime) -> list[Line]:
         rows.append(line(("last led   ", "head"), f"by {told}; last sign {clock_seconds(last, now)}"))
     why = watch.state.stopped.get("reason")
     if not watch.alive:
-        told = f"it stopped: {why}" if why else "it ended without a word (killed, or the machine went down)"
+        told = f"it stopped: {why}" if why else "it ended without a word: killed, or the machine down"
         rows.append(line(("runner     ", "head"), (told, "ask" if why else "bad")))
     return rows
 
@@ -64,7 +64,7 @@ def _done(watch: Watch) -> list[Line]:
     if watch.alive:
         count += f"; {len(proven)} proven again since this runner began"
     elif actions:
-        count += "; proven again against the world before anything is sent"
+        count += "; proven again before anything is sent"
     rows = [line(("✓ done     ", "good"), count)]
     if skipped:
         rows.append(line(("» skipped  ", "ask"), ", ".join(s.id for s in skipped)))

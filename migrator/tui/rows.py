@@ -9,6 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -120,6 +121,10 @@ class Rows(ScrollView, can_focus=True):
         return strip
 
 
+class Resized(Message):
+    """A table has another width."""
+
+
 class Table(Rows):
     """Lines that are replaced as a whole: resources, tables, figures, records."""
 
@@ -135,6 +140,10 @@ class Table(Rows):
     def row(self, index: int) -> Line:
         """One row."""
         return self._lines[index]
+
+    def on_resize(self) -> None:
+        """What was laid out for another width is laid out anew."""
+        self.post_message(Resized())
 
     def show(self, lines: Sequence[Line]) -> None:
         """New lines; those without the filter's text are left out. The view follows when it stood at the end."""

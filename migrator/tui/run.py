@@ -23,7 +23,7 @@ from migrator.tui.feed import Feed, Fetched, Lost, Opened, words_of
 from migrator.tui.logview import LogView
 from migrator.tui.orders import Request, aside, give
 from migrator.tui.paint import Line, Span, content, folded, line, plain
-from migrator.tui.rows import Table
+from migrator.tui.rows import Resized, Table
 from migrator.tui.runkeys import HELP
 from migrator.tui.searchbar import SearchBar
 from migrator.tui.steptext import commands_of, step_lines
@@ -192,6 +192,10 @@ class RunScreen(Screen[None]):
 
     # ---- painting
 
+    @on(Resized)
+    def _table_resized(self) -> None:
+        self._redraw()
+
     def _tick(self) -> None:
         if self.app.screen is self:
             self._redraw()
@@ -348,7 +352,7 @@ class RunScreen(Screen[None]):
         self.shown = name
         self._arrange()
         self.pane().focus()
-        self._redraw()
+        self.call_after_refresh(self._redraw)
 
     def action_zoom(self) -> None:
         """The right side over the whole width, or both again."""

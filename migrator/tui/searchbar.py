@@ -24,6 +24,7 @@ class SearchBar(Horizontal):
     SearchBar.open { display: block; }
     SearchBar > Static { width: auto; padding: 0 1; color: $accent; }
     SearchBar > Input { border: none; height: 1; width: 1fr; padding: 0; background: $panel; }
+    SearchBar > Input:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
 
