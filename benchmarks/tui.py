@@ -1,6 +1,6 @@
 """Measures the wizard: time to the first frame, and keys and memory while a log storms. Prints figures.
 
-    python -m benchmarks.tui [--starts 7] [--seconds 60] [--rate 20000]
+python -m benchmarks.tui [--starts 7] [--seconds 60] [--rate 20000]
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ def storm(folder: Path, rate: int, stop: threading.Event) -> list[int]:
             while not stop.is_set():
                 due = int((time.perf_counter() - began) * rate)
                 for number in range(written[0], due):
-                    file.write(f"02:00:00.000 aws_instance.web[{number}]: Still creating... [00m{number % 60:02d}s elapsed]\n")
+                    file.write(
+                        f"02:00:00.000 aws_instance.web[{number}]: Still creating... [00m{number % 60:02d}s elapsed]\n"
+                    )
                 file.flush()
                 written[0] = max(due, written[0])
                 stop.wait(0.02)
@@ -154,7 +156,7 @@ def keys_under_storm(seconds: float, rate: int) -> tuple[list[float], float, int
             child.wait_for(b"following")
             end = time.perf_counter() + seconds
             while time.perf_counter() < end:
-                _drain(child, 0.2 + random.random() * 0.3)  # noqa: S311 - not a secret
+                _drain(child, 0.2 + random.random() * 0.3)
                 latencies.append(_key(child, b"?", b"Keys"))
                 _drain(child, 0.2)
                 os.write(child.terminal, b"q")
@@ -199,12 +201,14 @@ def main() -> int:
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     frames = first_frames(options.starts)
     for name, values in frames.items():
-        print(f"first frame, {name:<13} median {statistics.median(values):5.0f} ms  best {min(values):5.0f} ms")
+        print(
+            f"first frame, {name:<13} median {statistics.median(values):5.0f} ms  best {min(values):5.0f} ms"
+        )
     latencies, most, written = keys_under_storm(options.seconds, options.rate)
     print(f"log storm: {written:,} lines in {options.seconds:.0f} s ({written / options.seconds:,.0f}/s)")
     print(
-        f"key to answer: median {statistics.median(latencies):.0f} ms, 95 of 100 within {percentile(latencies, 0.95):.0f} ms, "
-        f"slowest {max(latencies):.0f} ms, {len(latencies)} keys"
+        f"key to answer: median {statistics.median(latencies):.0f} ms, "
+        f"95 of 100 within {percentile(latencies, 0.95):.0f} ms, slowest {max(latencies):.0f} ms, {len(latencies)} keys"
     )
     print(f"memory: at most {most:.0f} MiB")
     kept = (

@@ -55,7 +55,12 @@ class MigratorApp(App[int]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours of the two modes, for themes that do not name them."""
-        return {"rehearsal": "#1b6ac9", "rehearsal-text": "#ffffff", "live": "#e8850c", "live-text": "#000000"}
+        return {
+            "rehearsal": "#1b6ac9",
+            "rehearsal-text": "#ffffff",
+            "live": "#e8850c",
+            "live-text": "#000000",
+        }
 
     def on_mount(self) -> None:
         """Signals first, then the screen."""

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.color import Color
 from textual.binding import Binding, BindingType
-from textual.message import Message
+from textual.color import Color
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -103,7 +103,10 @@ class Rows(ScrollView, can_focus=True):
             below = Color.parse(colors[ground]) if ground else under
         color = below.blend(Color.parse(colors[name]), share)
         return Style(
-            color=color.rich_color, bgcolor=below.rich_color, bold="bold" in text, underline="underline" in text
+            color=color.rich_color,
+            bgcolor=below.rich_color,
+            bold="bold" in text,
+            underline="underline" in text,
         )
 
     def render_line(self, y: int) -> Strip:
