@@ -162,6 +162,8 @@ def ensure_tables(server: Server, database: str, owner: str, application: str) -
             connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(full, own))
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA migrator_lab TO {}").format(use))
         connection.execute(
-            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA migrator_lab TO {}").format(use)
+            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA migrator_lab TO {}").format(
+                use
+            )
         )
     return True

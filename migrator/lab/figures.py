@@ -133,7 +133,9 @@ class Figures:
                 "unavailable_now": self.outage.open_since is not None,
                 "writes": {"sent": self.writes_sent, "acknowledged": self.writes_acknowledged},
                 "served_by": dict(self._served),
-                "latency_milliseconds": {name: _percentiles(values) for name, values in self._latencies.items()},
+                "latency_milliseconds": {
+                    name: _percentiles(values) for name, values in self._latencies.items()
+                },
                 "timeline": timeline,
             }
 

@@ -156,7 +156,9 @@ class Supervisor:
             until = time.monotonic() + PART_SECONDS
             while not ready.exists():
                 if not child.alive or time.monotonic() > until:
-                    raise LabStartError(f"the emulator did not start: {child.log.read_text(errors='replace')[-800:]}")
+                    raise LabStartError(
+                        f"the emulator did not start: {child.log.read_text(errors='replace')[-800:]}"
+                    )
                 time.sleep(0.05)
             answer = json.loads(ready.read_text(encoding="utf-8"))
             return EmulatorLink(answer["port"], self._token, self._spec.region), answer["variables"]

@@ -166,12 +166,16 @@ class Client:
     def _become_user(self) -> None:
         account = {"email": self._email, "password": "a lab client's password"}
         if not self._token:
-            status, document = self._ask(self._api, "POST", "/api/v1/auth/register", account, wanted=(201, 409))
+            status, document = self._ask(
+                self._api, "POST", "/api/v1/auth/register", account, wanted=(201, 409)
+            )
             if status == 409:
                 status, document = self._ask(self._api, "POST", "/api/v1/auth/login", account)
             self._token = str(document.get("token", "")) if status in (200, 201) else ""
         if self._token:
-            status, document = self._ask(self._api, "POST", "/api/v1/habits", {"name": "drink water"}, wanted=(201,))
+            status, document = self._ask(
+                self._api, "POST", "/api/v1/habits", {"name": "drink water"}, wanted=(201,)
+            )
             self._habit = int(document["id"]) if status == 201 else 0
 
     def _read(self) -> None:
