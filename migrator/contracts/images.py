@@ -70,9 +70,11 @@ class Images(Protocol):
         tag: str,
         on_progress: OnProgress,
         platform: str = "",
+        expected_digest: str = "",
     ) -> Image:
         """Sends what the registry lacks, then the manifests, the tagged one last.
 
+        `Refused` before anything is sent when the source is no longer `expected_digest` (if one is given).
         Called again after a failure it goes on with the blobs that are missing. `Refused` while only blobs
         were sent (they show nowhere); `InDoubt` once a manifest was.
         """

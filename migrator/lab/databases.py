@@ -121,7 +121,7 @@ def _empty(server: Server) -> None:
         for (name,) in names:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         roles = connection.execute(
-            "SELECT rolname FROM pg_roles WHERE rolname <> current_user AND rolname NOT LIKE 'pg\\_%%' ORDER BY oid DESC"
+            "SELECT rolname FROM pg_roles WHERE rolname <> current_user AND rolname !~ '^pg_' ORDER BY oid DESC"
         ).fetchall()
         for (name,) in roles:
             connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))

@@ -94,7 +94,7 @@ class Figures:
                 if len(kept) < LATENCIES_KEPT:
                     kept.append((ended - started) * 1000)
 
-    def acknowledged(self, first_try: bool) -> None:
+    def acknowledged(self) -> None:
         """Count a write that was promised."""
         with self._lock:
             self.writes_acknowledged += 1

@@ -138,7 +138,7 @@ class Platform:
     def _service_decision(self, name: str) -> Callable[[str, str], Decision]:
         prefix = f"lightsail/{name}/"
 
-        def decide(host: str, path: str) -> Decision:
+        def decide(*_: str) -> Decision:
             running = [
                 stand_in.port
                 for key, stand_in in list(self._stand_ins.items())

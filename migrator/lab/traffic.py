@@ -195,7 +195,7 @@ class Client:
         status, document = self._ask(self._api, "POST", path, body, wanted=(201,), write=True)
         if status == 201 and document.get("client_ref") == self._pending:
             self._world.ledger.acknowledged(self._pending, self._served_by)
-            self._world.figures.acknowledged(self._tries == 1)
+            self._world.figures.acknowledged()
             self._pending = None
 
     def _ask(

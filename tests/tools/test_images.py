@@ -209,6 +209,17 @@ def test_a_damaged_layer_is_never_sent(
     assert not puts(registry)
 
 
+def test_a_source_that_changed_is_not_pushed(
+    images: RegistryImages, registry: TinyRegistry, tmp_path: Path
+) -> None:
+    digest = layout(tmp_path / "image")
+    source, target = f"oci:{tmp_path}/image", registry.repository()
+    with pytest.raises(Refused, match="nothing was sent"):
+        images.push(source, tmp_path, target, "v1", silent, expected_digest=sha256(b"another"))
+    assert not registry.seen
+    assert images.push(source, tmp_path, target, "v1", silent, expected_digest=digest).digest == digest
+
+
 def test_a_damaged_manifest_is_refused(images: RegistryImages, tmp_path: Path) -> None:
     digest = layout(tmp_path / "image")
     path = tmp_path / "image" / "blobs" / "sha256" / digest.removeprefix("sha256:")

@@ -61,7 +61,7 @@ def _rds_takes_time(seconds: float) -> None:
     create, describe = rds.RDSBackend.create_db_instance, rds.RDSBackend.describe_db_instances
 
     def created(self: Any, db_kwargs: dict[str, Any]) -> Any:
-        database = create(self, db_kwargs)
+        database: Any = create(self, db_kwargs)
         database.status = "creating"
         database.lab_master_password = db_kwargs.get("master_user_password")
         database.lab_available_at = time.monotonic() + seconds
@@ -123,8 +123,9 @@ def _ecr_like_a_registry() -> None:
         return found
 
     def get_authorization_token(self: Any) -> ActionResult:
-        result = original_token(self)
-        for entry in result.result["authorizationData"]:
+        result: ActionResult = original_token(self)
+        document: Any = result.result
+        for entry in document["authorizationData"]:
             entry["expiresAt"] = datetime.now(UTC) + timedelta(hours=12)
         return result
 

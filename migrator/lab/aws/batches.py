@@ -132,7 +132,12 @@ def _apply(zone: Any, change: dict[str, Any]) -> None:
     if action not in ("CREATE", "UPSERT"):
         raise ServiceException("InvalidInput", f"Invalid action {action}")
     _refuse_cname_conflict(zone, wanted, label)
-    zone.rrsets = [record for record in zone.rrsets if record not in present] + [models.RecordSet(wanted)]
+    zone.rrsets = [record for record in zone.rrsets if record not in present] + [_record_set(wanted)]
+
+
+def _record_set(wanted: dict[str, Any]) -> Any:
+    kind: Any = models.RecordSet
+    return kind(wanted)
 
 
 def _refuse_cname_conflict(zone: Any, wanted: dict[str, Any], label: str) -> None:

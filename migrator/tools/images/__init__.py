@@ -55,12 +55,19 @@ class RegistryImages:
         tag: str,
         on_progress: OnProgress,
         platform: str = "",
+        expected_digest: str = "",
     ) -> Image:
         """Sends what the registry lacks, then the manifests, the tagged one last."""
         client = self._client(repository)
         with self._opened(source, work) as opened:
             manifests = _manifests(opened, platform)
             image = _image(source, opened, manifests)
+            if expected_digest and image.digest != expected_digest:
+                raise Refused(
+                    f"the source is now {image.digest}, it was {expected_digest}; nothing was sent",
+                    where=opened.where,
+                    next="start a new run for the new image, or put the old one back",
+                )
             _Blobs(client, opened, _blobs(manifests), on_progress).send()
             on_progress(PushProgress(image.size_bytes, image.size_bytes, 0, "manifests"))
             _put_manifests(client, manifests, tag)

@@ -130,7 +130,7 @@ class RegistryClient:
                 place = answer.get_redirect_location()
                 if not place:
                     break
-                answer.release_conn()
+                answer.drain_conn()
                 answer = self._send("GET", str(place), {}, None, stream=True)
             self._expect(answer, "read a blob", HTTPStatus.OK)
             yield answer  # type: ignore[misc]  # a response is a readable stream
@@ -152,7 +152,7 @@ class RegistryClient:
             return answer
         if body is not None and not isinstance(body, bytes):
             return answer
-        answer.release_conn()
+        answer.drain_conn()
         self._authorization = self._bearer(dict(_CHALLENGE.findall(challenge)))
         return self._send(method, place, headers or {}, body, stream)
 
