@@ -41,6 +41,7 @@ class TinyRegistry:
     on_manifest: Callable[[str, bytes, str], None] = lambda reference, content, media_type: None
     seen: list[str] = field(default_factory=list)
     host: str = ""
+    password: str = PASSWORD
 
     def repository(self, name: str = "shop", password: str = PASSWORD) -> Repository:
         """A repository of this registry."""
@@ -51,7 +52,7 @@ class TinyRegistry:
         url = urlsplit(handler.path)
         if self.cut(handler.command, url.path):
             return None
-        expected = f"Basic {base64.b64encode(f'AWS:{PASSWORD}'.encode()).decode()}"
+        expected = f"Basic {base64.b64encode(f'AWS:{self.password}'.encode()).decode()}"
         if handler.headers["Authorization"] != expected:
             return 401, {"WWW-Authenticate": 'Basic realm="ECR"'}, b""
         answer = self._route(handler, url.path, parse_qs(url.query), body)
@@ -134,3 +135,36 @@ def layout(
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [top]}))
     return str(top["digest"])
+
+
+def certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """A self-signed certificate for a host, and its key."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return folder / "cert.pem", folder / "key.pem"
