@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from migrator.lab.spec import spec_from
 from migrator.loading.graph import reach
 from migrator.loading.migration import find_runbook, resolve_values
 from migrator.loading.runbook import load_runbook
+from migrator.model.expressions import references
 from migrator.model.runbook import AutoApprove, EffectClass, PointOfNoReturn, Runbook, StepKind
 from migrator.resources import shipped
 from tests.loading.shipped_actions import CATALOGUE, MISSING
@@ -106,3 +108,29 @@ def test_a_rehearsal_asks_only_the_twin(runbook: Runbook) -> None:
 def test_costs_add_up_to_the_documents_sum(runbook: Runbook) -> None:
     assert sum(line.old_usd for line in runbook.cost) == 27
     assert sum(line.new_usd for line in runbook.cost) == 52.5
+
+
+def test_the_lab_can_be_built_from_it(runbook: Runbook) -> None:
+    spec = spec_from(dict(runbook.lab))
+    assert spec.database.rows >= 200_000
+    services = {variable.name: variable.default for variable in runbook.variables}
+    assert (spec.backend_service, spec.frontend_service) == (
+        services["backend_service"],
+        services["frontend_service"],
+    )
+
+
+def test_every_variable_is_used(runbook: Runbook) -> None:
+    used = {
+        reference.variable
+        for step in runbook.steps()
+        for reference in references([step.params, step.gate.confirm if step.gate else ""])
+    }
+    assert {variable.name for variable in runbook.variables} <= used
+
+
+def test_the_example_in_the_readme_loads(tmp_path: Path) -> None:
+    text = (shipped("runbooks") / "README.md").read_text(encoding="utf-8")
+    file = tmp_path / "small.yaml"
+    file.write_text(text.split("```yaml\n")[2].split("```")[0], encoding="utf-8")
+    assert load_runbook(file, CATALOGUE, None).name == "small"
