@@ -47,7 +47,9 @@ def step(aws: BotoAws, arn: str, work: Path, *keys: str) -> Step:
 
 
 def value(aws: BotoAws, arn: str) -> str:
-    return str(aws.call("secretsmanager", "get_secret_value", SecretId=arn)["SecretString"])
+    # Without a stage the emulator gives the newest version, not the current one.
+    found = aws.call("secretsmanager", "get_secret_value", SecretId=arn, VersionStage="AWSCURRENT")
+    return str(found["SecretString"])
 
 
 def test_lifecycle_over_an_empty_secret(aws: BotoAws, tmp_path: Path) -> None:
