@@ -193,8 +193,8 @@ class Postgres(Protocol):
         """pg_restore that stops at the first error. Password and service file go to `folder`, 0600."""
         ...
 
-    def archive_list(self, archive: Path) -> list[str]:
-        """The lines of an archive's table of contents."""
+    def archive_list(self, archive: Path, list_file: Path) -> list[str]:
+        """The lines of an archive's table of contents, which is written to `list_file` too."""
         ...
 
     def check_archive(self, archive: Path, deadline_seconds: float, folder: Path) -> Command:

@@ -115,19 +115,21 @@ class PostgresTool:
         )
         return self._command(argv, "pg_restore", request.database, folder, request.deadline_seconds)
 
-    def archive_list(self, archive: Path) -> list[str]:
-        """The lines of the table of contents."""
+    def archive_list(self, archive: Path, list_file: Path) -> list[str]:
+        """The lines of the table of contents; through a file, as it may be long."""
+        list_file.unlink(missing_ok=True)
         command = Command(
-            argv=(str(self.programs().pg_restore), "--list", str(archive)),
+            argv=(str(self.programs().pg_restore), "--list", f"--file={list_file}", str(archive)),
             label="pg_restore --list",
             cwd=archive.parent,
             environment=_environment(),
             deadline_seconds=_SHORT_SECONDS,
         )
-        done, out, err = self._processes.run(command)
+        done, _, err = self._processes.run(command)
         if not done.ok:
             raise Refused("the archive's table of contents could not be read", where=str(archive), detail=err)
-        return out.splitlines()
+        list_file.chmod(0o600)
+        return list_file.read_text(encoding="utf-8").splitlines()
 
     def check_archive(self, archive: Path, deadline_seconds: float, folder: Path) -> Command:
         """`pg_restore -f /dev/null`: finds what `-l` passes."""
