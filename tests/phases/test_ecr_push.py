@@ -15,16 +15,10 @@ from migrator.tools.aws import BotoAws
 from migrator.tools.images import RegistryImages
 from phases.ecr_push import ImageParams, PushImage
 from tests.phases.world import Step, bad, lifecycle
-from tests.tools.aws_servers import ACCOUNT, answering, moto_server, reset, surroundings
+from tests.tools.aws_servers import ACCOUNT, answering
 from tests.tools.tiny_registry import TinyRegistry, certificate, layout, sha256
 
 HOST = f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +29,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 class Ecr:
     """The emulated ECR and the registry in front of it, kept in step."""
 
-    def __init__(self, endpoint: str, keys: tuple[Path, Path], port: int, registry: TinyRegistry) -> None:
-        reset(endpoint)
-        self.aws = BotoAws(surroundings(endpoint))
+    def __init__(self, aws: BotoAws, keys: tuple[Path, Path], port: int, registry: TinyRegistry) -> None:
+        self.aws = aws
         self.registry = registry
         self.port = port
         registry.password = f"{ACCOUNT}-auth-token"
@@ -75,12 +68,12 @@ class Ecr:
 
 
 @pytest.fixture
-def ecr(endpoint: str, keys: tuple[Path, Path]) -> Iterator[Ecr]:
+def ecr(aws: BotoAws, keys: tuple[Path, Path]) -> Iterator[Ecr]:
     registry = TinyRegistry(host=HOST)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*keys)
     with answering(registry.answer, context) as (url, _):
-        yield Ecr(endpoint, keys, int(url.rpartition(":")[2]), registry)
+        yield Ecr(aws, keys, int(url.rpartition(":")[2]), registry)
 
 
 @pytest.mark.parametrize("mutability", ["IMMUTABLE", "MUTABLE"])

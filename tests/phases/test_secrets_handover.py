@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from migrator.tools.aws import BotoAws
 from phases.secrets_handover import HandOver, HandoverParams
 from tests.phases.lightsail import deploy, make_service
 from tests.phases.world import Step, bad, lifecycle
-from tests.tools.aws_servers import moto_server, reset, surroundings
 
 ENVIRONMENT = {
     "JWT_SECRET": "correct-horse-battery",
@@ -23,18 +21,9 @@ ENVIRONMENT = {
 }
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture
-def aws(endpoint: str) -> BotoAws:
-    reset(endpoint)
-    aws = BotoAws(surroundings(endpoint))
+@pytest.fixture(autouse=True)
+def backend(aws: BotoAws) -> None:
     make_service(aws, "backend", ENVIRONMENT)
-    return aws
 
 
 def secret(aws: BotoAws, **value: str) -> str:

@@ -120,9 +120,7 @@ def test_from_a_registry(images: RegistryImages, registry: TinyRegistry, tmp_pat
     assert pushed.digest == digest == registry.tags["v1"]
 
 
-def test_a_second_push_sends_nothing(
-    images: RegistryImages, registry: TinyRegistry, tmp_path: Path
-) -> None:
+def test_a_second_push_sends_nothing(images: RegistryImages, registry: TinyRegistry, tmp_path: Path) -> None:
     layout(tmp_path / "image")
     source = f"oci:{tmp_path}/image"
     images.push(source, tmp_path, registry.repository(), "v1", silent)
