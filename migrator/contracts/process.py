@@ -13,7 +13,9 @@ class Command:
     """What to run. No secret in `argv`; `environment` is the whole environment, `deadline_seconds` ends it.
 
     `silence_seconds` is the stall watchdog: no output for so long and the child is ended (0: no watchdog).
-    `ok_codes` are the exit codes that count as success. `label` is a short name for people.
+    It is ended by SIGINT, then SIGTERM, then SIGKILL, `grace_seconds` apart. `run_as` is the user that a
+    runner with root's rights drops to. `ok_codes` are the exit codes that count as success. `label` is a short
+    name for people.
     """
 
     argv: tuple[str, ...]
@@ -25,6 +27,7 @@ class Command:
     ok_codes: tuple[int, ...] = (0,)
     stdin_file: Path | None = None
     run_as: str = ""
+    grace_seconds: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,11 @@ class Child:
 
 @dataclass(frozen=True)
 class Exit:
-    """How a child ended. `code` is negative for a signal; `ended` UTC ISO 8601; None code: it was lost."""
+    """How a child ended. `code` is negative for a signal.
+
+    `reason` is exit, signal, deadline or silence. With a code of None it is `not_run` (proven that the command
+    never ran) or `lost` (command and supervisor are both gone and left no status; its output files are there).
+    """
 
     code: int | None
     reason: str
@@ -61,7 +68,8 @@ class Processes(Protocol):
     def start(self, command: Command, folder: Path, spawned: Callable[[Child], None]) -> Child:
         """Starts a supervisor in its own session, calls `spawned` (which journals it), then lets it go.
 
-        When the runner dies before `spawned` returned, the command is never run.
+        `folder` must be new or empty; the environment is handed over in memory, never in a file. When the runner
+        dies before `spawned` returned, the command is never run.
         """
         ...
 
@@ -74,6 +82,8 @@ class Processes(Protocol):
     ) -> Exit:
         """Reads the child's output from its start to its end, whether it still runs or has ended, and its exit.
 
+        Lines are cut at 64 KiB. When the supervisor is dead but its command lives, the command is followed.
+
         `tick` is called several times a second; when it raises (cancel, deadline), one SIGINT is sent to the
         command, it is given time to end, and the exception goes on.
         """
@@ -83,8 +93,17 @@ class Processes(Protocol):
         """Whether this very process (pid, start time, boot id) still runs."""
         ...
 
-    def run(self, command: Command, input_text: str | None = None) -> tuple[Exit, str, str]:
-        """A short read-only command: waits and gives its exit, stdout and stderr (bounded to 1 MiB each)."""
+    def run(
+        self,
+        command: Command,
+        input_text: str | None = None,
+        tick: Callable[[], None] | None = None,
+        limit_bytes: int = 1 << 20,
+    ) -> tuple[Exit, str, str]:
+        """A short read-only command: waits and gives its exit, stdout and stderr (each cut at `limit_bytes`).
+
+        `tick` and the deadline work as in `follow`, but there is no supervisor and nothing is left to find.
+        """
         ...
 
     def find(self, program: str, candidates: Sequence[str] = ()) -> Path | None:
