@@ -145,7 +145,8 @@ class Decisions:
         if self._policy.rehearsal and wait.rehearsal_seconds is not None:
             seconds = wait.rehearsal_seconds
         else:
-            seconds = float(parse_seconds(resolve(wait.seconds, scope(self._book.state))))
+            asked = float(parse_seconds(resolve(wait.seconds, scope(self._book.state))))
+            seconds = max(asked, wait.at_least_seconds)
         until = self._clock.now() + timedelta(seconds=seconds)
         self._book.append(Kind.WAIT_STARTED, step=step.id, until=until.isoformat(), reason=wait.reason)
 

@@ -117,7 +117,9 @@ class Runner:
         self, book: Book, runbook: Runbook, rehearsal: Rehearsal | None, surroundings: Surroundings
     ) -> str:
         tools = compose.tools(surroundings, self._folder.work("@shared"))
-        contexts = Contexts(self._folder, book, tools, surroundings, shipped("terraform"), self._interrupted)
+        contexts = Contexts(
+            self._folder, book, tools, surroundings, shipped("terraform").parent, self._interrupted
+        )
         policy = Policy(
             auto_approve=self._yes,
             confirm=self._confirm,

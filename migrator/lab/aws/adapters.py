@@ -23,7 +23,7 @@ from moto.ecr import responses as ecr_responses
 from moto.elbv2 import models as elbv2
 from moto.rds import models as rds
 
-from migrator.lab.aws import batches, refresh
+from migrator.lab.aws import batches, kindness, refresh
 from migrator.lab.aws.errors import ServiceFault
 from migrator.lab.spec import LabSpec
 
@@ -48,6 +48,7 @@ def apply(spec: LabSpec) -> None:
     register_lightsail()
     batches.install(spec.route53_change_seconds)
     refresh.install(health)
+    kindness.apply(_set)
     _rds_takes_time(spec.rds_creating_seconds)
     _acm_checks_the_record(spec)
     _ecr_like_a_registry()
