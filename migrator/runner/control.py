@@ -87,7 +87,7 @@ def _timings(run: RunFolder, runbook: str, mode: str) -> list[tuple[str, float]]
 
 def load_pinned(folder: RunFolder) -> Runbook:
     """The runbook as it was when the run began."""
-    return load_runbook(folder.runbook, compose.catalogue(), shipped("terraform"))
+    return load_runbook(folder.runbook, compose.catalogue(), shipped("terraform") / "stacks")
 
 
 class LocalControl:
@@ -104,7 +104,7 @@ class LocalControl:
     def runbooks(self) -> Sequence[ShippedRunbook]:
         """The shipped runbooks."""
         found = [
-            load_runbook(find_runbook(name), compose.catalogue(), shipped("terraform"))
+            load_runbook(find_runbook(name), compose.catalogue(), shipped("terraform") / "stacks")
             for name in shipped_runbooks()
         ]
         return [ShippedRunbook(r.name, r.title, r.summary) for r in found]
@@ -112,12 +112,12 @@ class LocalControl:
     def runbook(self, name: str) -> Runbook:
         """A shipped runbook, or one in a file."""
         path, _, _ = locate(name, self._base)
-        return load_runbook(path, compose.catalogue(), shipped("terraform"))
+        return load_runbook(path, compose.catalogue(), shipped("terraform") / "stacks")
 
     def check(self, target: str) -> str:
         """One line about a valid file; `InvalidRunbook` with every problem otherwise."""
         path, given, _ = locate(target, self._base)
-        runbook = load_runbook(path, compose.catalogue(), shipped("terraform"))
+        runbook = load_runbook(path, compose.catalogue(), shipped("terraform") / "stacks")
         if given:
             resolve_values(runbook, given, "run", file=target)
         steps = sum(1 for _ in runbook.steps())
@@ -136,7 +136,7 @@ class LocalControl:
     def begin(self, target: str, mode: Literal["rehearse", "run"], options: StartOptions) -> Path:
         """Creates a run and starts its runner."""
         path, given, base = locate(target, self._base)
-        runbook = load_runbook(path, compose.catalogue(), shipped("terraform"))
+        runbook = load_runbook(path, compose.catalogue(), shipped("terraform") / "stacks")
         given = {**given, **options.values}
         values, _ = resolve_values(runbook, given, mode, file=str(path))
         account, region = "", str(values.get("region") or os.environ.get("AWS_REGION") or DEFAULT_REGION)

@@ -76,7 +76,7 @@ class Runner:
 
     def _work(self, book: Book) -> str:
         catalogue = compose.catalogue()
-        runbook = load_runbook(self._folder.runbook, catalogue, shipped("terraform"))
+        runbook = load_runbook(self._folder.runbook, catalogue, shipped("terraform") / "stacks")
         if runbook.digest != book.state.runbook_digest:
             raise Refused(
                 "the run's copy of its runbook was changed",

@@ -42,14 +42,14 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300)))
 def test_any_bytes(data: bytes | str) -> None:
     with folder() as where:
         assert told(where, data)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=6))
 def test_any_damage_to_a_good_file(seed: int, times: int) -> None:
     dice = random.Random(seed)

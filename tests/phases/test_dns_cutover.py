@@ -269,6 +269,7 @@ def test_any_other_refusal_is_passed_on(case: Case, tmp_path: Path) -> None:
     zone.before_change = refuse
     with pytest.raises(AwsRefused, match="no permission"):
         case.action.apply(world.context(case.params))
+    assert world.notes.memory["sent"] is False
     assert case.action.probe(world.context(case.params)).verdict is Verdict.ABSENT
 
 

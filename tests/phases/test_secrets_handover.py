@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from migrator.tools.aws import BotoAws
 from phases.secrets_handover import HandOver, HandoverParams
 from tests.phases.lightsail import deploy, make_service
 from tests.phases.world import Step, bad, lifecycle
-from tests.tools.aws_servers import moto_server, reset, surroundings
 
 ENVIRONMENT = {
     "JWT_SECRET": "correct-horse-battery",
@@ -23,18 +21,9 @@ ENVIRONMENT = {
 }
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
-@pytest.fixture
-def aws(endpoint: str) -> BotoAws:
-    reset(endpoint)
-    aws = BotoAws(surroundings(endpoint))
+@pytest.fixture(autouse=True)
+def backend(aws: BotoAws) -> None:
     make_service(aws, "backend", ENVIRONMENT)
-    return aws
 
 
 def secret(aws: BotoAws, **value: str) -> str:
@@ -47,7 +36,9 @@ def step(aws: BotoAws, arn: str, work: Path, *keys: str) -> Step:
 
 
 def value(aws: BotoAws, arn: str) -> str:
-    return str(aws.call("secretsmanager", "get_secret_value", SecretId=arn)["SecretString"])
+    # Without a stage the emulator gives the newest version, not the current one.
+    found = aws.call("secretsmanager", "get_secret_value", SecretId=arn, VersionStage="AWSCURRENT")
+    return str(found["SecretString"])
 
 
 def test_lifecycle_over_an_empty_secret(aws: BotoAws, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from migrator.contracts.images import Repository
+from migrator.errors import MigratorError
 from migrator.secrets import Secret
 from tests.tools.aws_servers import answering
 
@@ -30,7 +31,7 @@ def sha256(content: bytes) -> str:
 
 @dataclass
 class TinyRegistry:
-    """What the registry holds. `before` may answer a request itself, or return None; `cut` cuts connections."""
+    """What the registry holds. `cut` and `cut_after` cut connections; `lookup` finds a tag elsewhere."""
 
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class TinyRegistry:
     immutable: bool = False
     cut: Callable[[str, str], bool] = lambda method, path: False
     cut_after: Callable[[str, str], bool] = lambda method, path: False
+    lookup: Callable[[str], str] | None = None
     on_manifest: Callable[[str, bytes, str], None] = lambda reference, content, media_type: None
     seen: list[str] = field(default_factory=list)
     host: str = ""
@@ -63,7 +65,7 @@ class TinyRegistry:
         if kind == "manifests" and handler.command == "PUT":
             return self._put_manifest(reference, body, handler.headers["Content-Type"])
         if kind == "manifests":
-            digest = self.tags.get(reference, reference)
+            digest = self.lookup(reference) if self.lookup else self.tags.get(reference, reference)
             if digest not in self.manifests:
                 return 404, {}, b""
             content, media_type = self.manifests[digest]
@@ -86,12 +88,15 @@ class TinyRegistry:
         if any(child["digest"] not in self.manifests for child in value.get("manifests", ())):
             return 400, {}, b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}'
         digest = sha256(content)
+        try:
+            self.on_manifest(reference, content, media_type)
+        except MigratorError:
+            return 400, {}, b'{"errors": [{"code": "MANIFEST_INVALID"}]}'
         if not reference.startswith("sha256:"):
             if self.immutable and self.tags.get(reference, digest) != digest:
                 return 400, {}, b'{"errors": [{"code": "TAG_INVALID"}]}'
             self.tags[reference] = digest
         self.manifests[digest] = (content, media_type)
-        self.on_manifest(reference, content, media_type)
         return 201, {}, b""
 
 
