@@ -516,6 +516,24 @@ def _retire(aws: Clients, lab: LabClient, manifest: Manifest) -> None:
     assert aws("lightsail").is_vpc_peered()["isPeered"] is False
     aws("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="backend", ForceDelete=True)
     eventually(lambda: not any(name.startswith("i-") for name in lab.health()["stand_ins"]), 5)
+    world = World(aws, lab, manifest)
+    rds = aws("rds")
+    address_of_new = rds.describe_db_instances(DBInstanceIdentifier="habitcraft-prod")["DBInstances"][0][
+        "Endpoint"
+    ]["Address"]
+    for _ in range(2):
+        rds.delete_db_instance(DBInstanceIdentifier="habitcraft-prod", SkipFinalSnapshot=True)
+        eventually(lambda: lab.route(address_of_new, 5432) is None, 5)
+        _, where, master = world.database()
+        with psycopg.connect(
+            host=where[0],
+            port=where[1],
+            user=master["username"],
+            password=master["password"],
+            dbname="habitcraft",
+        ) as connection:
+            row = connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = 'app'").fetchone()
+        assert row == (0,)
 
 
 def test_a_killed_supervisor_takes_everything_with_it(tmp_path: Path) -> None:
