@@ -42,10 +42,12 @@ class ShippedRunbook:
 
 @dataclass(frozen=True)
 class StartOptions:
-    """How to start or go on. `attended` keeps the runner alive for decisions; `yes` is `--yes`."""
+    """How to start or go on. `attended` keeps the runner alive for decisions; `yes` is `--yes`,
+    `confirm` a typed confirmation given in advance."""
 
     attended: bool = True
     yes: bool = False
+    confirm: str = ""
     rows: int | None = None
     source_dump: str | None = None
     source_url: str | None = None

@@ -25,10 +25,12 @@ class Policy:
     """How a run is led where the runbook leaves a choice.
 
     `auto_approve` is `--yes`; `rehearsal` lets it answer gates that allow it on a twin and takes the shorter
-    waits. `attended` keeps the runner alive for decisions; otherwise it stops when only those are left.
+    waits; `confirm` is `--confirm`: it answers the one gate that asks for this very text. `attended` keeps the
+    runner alive for decisions; otherwise it stops when only those are left.
     """
 
     auto_approve: bool = False
+    confirm: str = ""
     rehearsal: bool = False
     attended: bool = False
     max_parallel: int = 6
@@ -37,8 +39,10 @@ class Policy:
     who: str = ""
     host: str = ""
 
-    def answers(self, gate: Gate) -> bool:
-        """Whether this gate may be approved without a person."""
+    def answers(self, gate: Gate, expected: str) -> bool:
+        """Whether this gate, which expects this typed text (or none), may be approved without a person."""
+        if expected and self.confirm == expected:
+            return True
         if not self.auto_approve:
             return False
         return gate.auto is AutoApprove.ALWAYS or (gate.auto is AutoApprove.REHEARSAL and self.rehearsal)
@@ -74,7 +78,7 @@ class Decisions:
             checks=checks,
         )
         already = self._book.step(step.id).approved
-        if not already and not self._policy.answers(gate):
+        if not already and not self._policy.answers(gate, self.expected_confirmation(gate)):
             return
         if not all(check["ok"] for check in checks):
             red = "; ".join(f"{c['name']}: {c['detail']}" for c in checks if not c["ok"])
@@ -240,29 +244,13 @@ class Decisions:
         return [s for s in steps if s.gate is not None] if command == "approve" else steps
 
     def _accept(self, order: Order, step: str = "") -> None:
-        self._decide(
-            order.command,
-            step or order.step,
-            by="person",
-            who=order.who,
-            host=order.host,
-            reason=order.reason,
-            confirm=order.confirm,
-            shown=order.shown,
-        )
+        said = {"confirm": order.confirm, "shown": order.shown}
+        self._decide(order.command, step or order.step, **_by_person(order), **said)
 
     def _refuse(self, order: Order, why: str) -> None:
-        self._decide(
-            order.command,
-            order.step,
-            by="person",
-            who=order.who,
-            host=order.host,
-            reason=order.reason,
-            refused=why,
-        )
+        self._decide(order.command, order.step, **_by_person(order), refused=why)
 
-    def _decide(self, command: str, step: str, **facts: str) -> None:
+    def _decide(self, command: str, step: str, **facts: Any) -> None:
         body: dict[str, Any] = {"command": command, **facts}
         known = bool(step) and any(s.id == step for s in self._runbook.steps())
         if known:
@@ -287,6 +275,10 @@ _UNDOABLE = (
     StepStatus.IN_DOUBT,
     StepStatus.UNDO_FAILED,
 )
+
+
+def _by_person(order: Order) -> dict[str, Any]:
+    return {"by": "person", "who": order.who, "host": order.host, "reason": order.reason, "order": order.id}
 
 
 def _gate(step: Step) -> Gate:

@@ -53,6 +53,7 @@ class Executor:
         pool: Pool,
         interrupted: threading.Event | None = None,
         tick: Callable[[], None] = lambda: None,
+        conclude: Callable[[str], None] | None = None,
     ) -> None:
         self._runbook = runbook
         self._book = book
@@ -62,6 +63,7 @@ class Executor:
         self._pool = pool
         self._interrupted = interrupted or threading.Event()
         self._tick = tick
+        self._conclude = conclude or self._record_finish
         self._decisions = Decisions(runbook, book, protocol, clock, policy)
         self._running: dict[str, concurrent.futures.Future[Any]] = {}
         self._stopping = ""
@@ -185,8 +187,11 @@ class Executor:
 
     def _finish(self, outcome: str) -> str:
         if not self._book.state.outcome:
-            self._book.append(Kind.FINISHED, outcome=outcome)
+            self._conclude(outcome)
         return outcome
+
+    def _record_finish(self, outcome: str) -> None:
+        self._book.append(Kind.FINISHED, outcome=outcome)
 
     def _reprove(self) -> None:
         """Before anything new is sent: what an earlier runner left DONE must still hold in the world."""

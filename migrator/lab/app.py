@@ -40,7 +40,7 @@ TOKEN_SECONDS = 86_400
 TABLES = ("users", "habits", "completions")
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
+class Refused(Exception):
     """An answer other than success: status and message."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -246,18 +246,26 @@ class Backend:
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-_ROUTES: list[tuple[str, str, Callable[[Backend, int, tuple[int, ...], dict[str, Any]], tuple[int, Any]]]] = [
-    ("GET", r"/api/v1/habits", lambda app, user, ids, body: app.habits(user)),
-    ("POST", r"/api/v1/habits", lambda app, user, ids, body: app.create_habit(user, body)),
-    ("PUT", r"/api/v1/habits/(\d+)", lambda app, user, ids, body: app.rename_habit(user, ids[0], body)),
-    ("DELETE", r"/api/v1/habits/(\d+)", lambda app, user, ids, body: app.delete_habit(user, ids[0])),
-    (
-        "POST",
-        r"/api/v1/habits/(\d+)/completions",
-        lambda app, user, ids, body: app.complete(user, ids[0], body),
-    ),
-    ("DELETE", r"/api/v1/account", lambda app, user, ids, body: app.delete_account(user)),
-]
+def _operation(
+    app: Backend, method: str, path: str, user: Callable[[], int], body: dict[str, Any]
+) -> tuple[int, Any] | None:
+    """What a signed-in user asks for; None when there is no such path."""
+    if path == "/api/v1/habits":
+        if method == "GET":
+            return app.habits(user())
+        if method == "POST":
+            return app.create_habit(user(), body)
+    if (method, path) == ("DELETE", "/api/v1/account"):
+        return app.delete_account(user())
+    found = re.fullmatch(r"/api/v1/habits/(\d{1,18})(/completions)?", path)
+    if found is None:
+        return None
+    habit = int(found[1])
+    if found[2]:
+        return app.complete(user(), habit, body) if method == "POST" else None
+    if method == "PUT":
+        return app.rename_habit(user(), habit, body)
+    return app.delete_habit(user(), habit) if method == "DELETE" else None
 
 
 def answer(app: Backend, method: str, path: str, authorization: str, body: dict[str, Any]) -> tuple[int, Any]:
@@ -268,11 +276,9 @@ def answer(app: Backend, method: str, path: str, authorization: str, body: dict[
         return app.register(body)
     if (method, path) == ("POST", "/api/v1/auth/login"):
         return app.login(body)
-    for wanted, pattern, operation in _ROUTES:
-        found = re.fullmatch(pattern, path)
-        if found and wanted == method:
-            user = app.user_of(authorization)
-            return operation(app, user, tuple(int(group) for group in found.groups()), body)
+    found = _operation(app, method, path, lambda: app.user_of(authorization), body)
+    if found is not None:
+        return found
     raise Refused(404, "no such path")
 
 
@@ -286,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing a request."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's names
+    def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length) if length else b""
         path = self.path.split("?")[0]

@@ -40,6 +40,8 @@ class Manifest:
     @property
     def alive(self) -> bool:
         """Whether the very process that wrote the manifest still runs."""
+        for process in _started:
+            process.poll()
         return self.boot_id == boot_id() and self.start_time == process_start_time(self.pid)
 
 
@@ -75,11 +77,15 @@ def start(lab_dir: Path, spec: Mapping[str, Any], seconds: float = START_SECONDS
     if found is not None:
         if found.alive:
             return found
-        raise LabError(f"the lab in {lab_dir} has ended (process {found.pid}); remove the folder to start anew")
+        raise LabError(
+            f"the lab in {lab_dir} has ended (process {found.pid}); remove the folder to start anew"
+        )
     lab_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lab_dir = lab_dir.resolve()
     spec_file = lab_dir / "spec.json"
-    with os.fdopen(os.open(spec_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as output:
+    with os.fdopen(
+        os.open(spec_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as output:
         json.dump(spec, output)
     log = os.open(lab_dir / "lab.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -93,6 +99,7 @@ def start(lab_dir: Path, spec: Mapping[str, Any], seconds: float = START_SECONDS
         )
     finally:
         os.close(log)
+    _started.append(process)
     return _wait(lab_dir, process, seconds)
 
 
@@ -105,11 +112,16 @@ def _wait(lab_dir: Path, process: subprocess.Popen[bytes], seconds: float) -> Ma
                 return found
         # Another start may hold the folder: then ours leaves at once, and theirs is waited for.
         if process.poll() not in (None, ALREADY_STARTING):
-            raise LabError(f"the lab did not start (status {process.returncode}): {_tail(lab_dir / 'lab.log')}")
+            raise LabError(
+                f"the lab did not start (status {process.returncode}): {_tail(lab_dir / 'lab.log')}"
+            )
         time.sleep(0.1)
     process.terminate()
     raise LabError(f"the lab was not ready after {seconds:.0f} s: {_tail(lab_dir / 'lab.log')}")
 
+
+_started: list[subprocess.Popen[bytes]] = []
+"""Labs outlive their starter; while it lives it keeps their handles, so that a lab that ended is no zombie."""
 
 ALREADY_STARTING = 75
 """Exit status of a lab process that found its folder held by another."""
@@ -197,7 +209,9 @@ def boot_id() -> str:
 def process_start_time(pid: int) -> str:
     """When a process began, in the system's own ticks; empty when it does not run."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
     except OSError:
         return _start_time_by_ps(pid)
     return "" if fields[0] == "Z" else fields[19]
@@ -206,5 +220,7 @@ def process_start_time(pid: int) -> str:
 def _start_time_by_ps(pid: int) -> str:
     if Path("/proc/self/stat").exists():
         return ""
-    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    shown = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return shown.stdout.strip()

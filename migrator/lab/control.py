@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing a request."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's names
+    def do_GET(self) -> None:
         url = urlsplit(self.path)
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self.token.encode()):

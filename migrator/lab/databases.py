@@ -121,7 +121,7 @@ def _empty(server: Server) -> None:
         for (name,) in names:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
         roles = connection.execute(
-            "SELECT rolname FROM pg_roles WHERE rolname <> current_user AND rolname NOT LIKE 'pg\\_%%' ORDER BY oid DESC"
+            "SELECT rolname FROM pg_roles WHERE rolname <> current_user AND rolname !~ '^pg_' ORDER BY oid DESC"
         ).fetchall()
         for (name,) in roles:
             connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
@@ -162,6 +162,8 @@ def ensure_tables(server: Server, database: str, owner: str, application: str) -
             connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(full, own))
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA migrator_lab TO {}").format(use))
         connection.execute(
-            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA migrator_lab TO {}").format(use)
+            sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA migrator_lab TO {}").format(
+                use
+            )
         )
     return True

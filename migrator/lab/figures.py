@@ -94,7 +94,7 @@ class Figures:
                 if len(kept) < LATENCIES_KEPT:
                     kept.append((ended - started) * 1000)
 
-    def acknowledged(self, first_try: bool) -> None:
+    def acknowledged(self) -> None:
         """Count a write that was promised."""
         with self._lock:
             self.writes_acknowledged += 1
@@ -133,7 +133,9 @@ class Figures:
                 "unavailable_now": self.outage.open_since is not None,
                 "writes": {"sent": self.writes_sent, "acknowledged": self.writes_acknowledged},
                 "served_by": dict(self._served),
-                "latency_milliseconds": {name: _percentiles(values) for name, values in self._latencies.items()},
+                "latency_milliseconds": {
+                    name: _percentiles(values) for name, values in self._latencies.items()
+                },
                 "timeline": timeline,
             }
 

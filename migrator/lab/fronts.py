@@ -97,7 +97,7 @@ class _Proxy(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing a request."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's names
+    def do_GET(self) -> None:
         host = self.headers.get("Host", "").split(":")[0].lower()
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""

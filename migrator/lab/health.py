@@ -55,7 +55,11 @@ class HealthChecks:
     def healthy(self, arn: str) -> list[str]:
         """The healthy targets of a group."""
         with self._lock:
-            return [target for (group, target), seen in self._seen.items() if group == arn and seen.state == "healthy"]
+            return [
+                target
+                for (group, target), seen in self._seen.items()
+                if group == arn and seen.state == "healthy"
+            ]
 
 
 def _judge(seen: _Seen, group: dict[str, Any], good: bool, reason: str) -> None:

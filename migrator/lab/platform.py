@@ -86,7 +86,10 @@ class Platform:
             name: {"running": stand_in.port is not None, "reason": stand_in.reason}
             for name, stand_in in list(self._stand_ins.items())
         }
-        fronts = {key: {"requests": front.requests, "by_status": front.by_status} for key, front in self._fronts.items()}
+        fronts = {
+            key: {"requests": front.requests, "by_status": front.by_status}
+            for key, front in self._fronts.items()
+        }
         return {"stand_ins": stand_ins, "databases": self._databases.problems, "fronts": fronts}
 
     def database_behind(self, host: str) -> tuple[str, int, str] | None:
@@ -135,7 +138,7 @@ class Platform:
     def _service_decision(self, name: str) -> Callable[[str, str], Decision]:
         prefix = f"lightsail/{name}/"
 
-        def decide(host: str, path: str) -> Decision:
+        def decide(*_: str) -> Decision:
             running = [
                 stand_in.port
                 for key, stand_in in list(self._stand_ins.items())
@@ -176,7 +179,9 @@ class Platform:
 
     def _healthy_ports(self, arn: str) -> tuple[int, ...]:
         found = (self._stand_ins.get(target) for target in self._health.healthy(arn))
-        return tuple(stand_in.port for stand_in in found if stand_in is not None and stand_in.port is not None)
+        return tuple(
+            stand_in.port for stand_in in found if stand_in is not None and stand_in.port is not None
+        )
 
     def _withdraw_gone(self, suffix: str, present: set[str]) -> None:
         for host in self._names.published():

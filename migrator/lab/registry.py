@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing a request."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's names
+    def do_GET(self) -> None:
         self._serve()
 
     do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815

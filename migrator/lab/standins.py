@@ -29,7 +29,7 @@ _KEYS = (
 _DATABASE_KEYS = ("host", "port", "dbname", "username", "password")
 
 
-class Unstartable(Exception):  # noqa: N818 - a finding, not a fault
+class Unstartable(Exception):
     """Why a stand-in cannot start."""
 
 

@@ -95,12 +95,12 @@ class HostConnection:
         route = self._world.lab.route(self._address, 443)
         if route is None:
             raise Unreachable(f"nothing answers at {self._address}")
-        connection = _Named(self._host, route, self._world.context)
+        connection = Named(self._host, route, self._world.context)
         connection.connect()
         return connection
 
 
-class _Named(http.client.HTTPSConnection):
+class Named(http.client.HTTPSConnection):
     """Connects to a loopback route while it asks for, and verifies, the host's own name."""
 
     def __init__(self, host: str, route: tuple[str, int], context: ssl.SSLContext) -> None:
@@ -166,12 +166,16 @@ class Client:
     def _become_user(self) -> None:
         account = {"email": self._email, "password": "a lab client's password"}
         if not self._token:
-            status, document = self._ask(self._api, "POST", "/api/v1/auth/register", account, wanted=(201, 409))
+            status, document = self._ask(
+                self._api, "POST", "/api/v1/auth/register", account, wanted=(201, 409)
+            )
             if status == 409:
                 status, document = self._ask(self._api, "POST", "/api/v1/auth/login", account)
             self._token = str(document.get("token", "")) if status in (200, 201) else ""
         if self._token:
-            status, document = self._ask(self._api, "POST", "/api/v1/habits", {"name": "drink water"}, wanted=(201,))
+            status, document = self._ask(
+                self._api, "POST", "/api/v1/habits", {"name": "drink water"}, wanted=(201,)
+            )
             self._habit = int(document["id"]) if status == 201 else 0
 
     def _read(self) -> None:
@@ -191,7 +195,7 @@ class Client:
         status, document = self._ask(self._api, "POST", path, body, wanted=(201,), write=True)
         if status == 201 and document.get("client_ref") == self._pending:
             self._world.ledger.acknowledged(self._pending, self._served_by)
-            self._world.figures.acknowledged(self._tries == 1)
+            self._world.figures.acknowledged()
             self._pending = None
 
     def _ask(

@@ -146,7 +146,7 @@ MIGRATION = Record(
 )
 
 VALUE_KINDS: dict[str, Kind] = {
-    "string": Words(),
+    "string": Scalar(str),
     "integer": Scalar(int),
     "number": Scalar(float),
     "boolean": Scalar(bool),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -56,7 +57,8 @@ def _parameters(spec: ActionSpec) -> Json:
 
 def _of(kind: Kind, expressions: bool) -> Json:
     plain = _plain(kind, expressions)
-    if not expressions or isinstance(kind, Free) or plain.get("type") in ("string", ["string", "number"]):
+    takes_any_text = plain.get("type") in ("string", ["string", "number"]) and "pattern" not in plain
+    if not expressions or isinstance(kind, Free) or takes_any_text:
         return plain
     return {"anyOf": [plain, dict(_EXPRESSION)]}
 
@@ -109,3 +111,8 @@ def _record(kind: Record, expressions: bool = False) -> Json:
 def _property(key: Key, expressions: bool) -> Json:
     about = {"description": key.about} if key.about else {}
     return {**about, **_of(key.kind, expressions or key.expressions)}
+
+
+def as_text(made: Json) -> str:
+    """The schema as it is committed: indented, with a line end."""
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"

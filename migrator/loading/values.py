@@ -87,7 +87,7 @@ def resolve_values(
             continue
         node = as_node(raw)
         value = read_value(reader, variable.type, node, variable.choices, variable.pattern)
-        if value is None and variable.required:
+        if value in (None, "") and variable.required:
             problems.add(node.place, _missing(variable, mode))
         elif value is not UNREAD:
             values[variable.name], provenance[variable.name] = value, source if value is not None else "none"

@@ -153,6 +153,8 @@ def _fold_run(state: RunState, record: Record) -> None:
             state.paused = False
         case Kind.ABORTED:
             state.aborted = True
+        case Kind.VALUES_FOUND:
+            state.values = {**state.values, **body["values"]}
         case Kind.MEASURED:
             state.measured[str(body["name"])] = body["values"]
         case Kind.FINISHED:

@@ -25,6 +25,7 @@ from migrator.contracts.http import (
     TlsRefused,
 )
 from migrator.contracts.surroundings import Surroundings
+from migrator.errors import Refused
 from migrator.sanitize import clean_line
 from migrator.secrets import REDACTOR, Secret
 
@@ -47,28 +48,28 @@ class HttpClient:
         port = request.port or (443 if request.scheme == "https" else 80)
         started = time.monotonic()
         where = str(request)
-        with self._connected(request.host, port, request.via, request.timeout, where) as (raw, address):
+        with (
+            self._connected(request.host, port, request.via, request.timeout, where) as (raw, address),
+            _deadline(raw, request.timeout - (time.monotonic() - started)) as expired,
+        ):
             sock = self._secured(raw, request.host, where) if request.scheme == "https" else raw
             # http.client speaks the protocol over the connection that was made and checked here.
             connection = http.client.HTTPConnection(request.host, port)
             connection.sock = sock
-            with _deadline(raw, request.timeout - (time.monotonic() - started)) as expired:
-                try:
-                    connection.putrequest(
-                        request.method, request.path, skip_host=True, skip_accept_encoding=True
-                    )
-                    for name, value in headers.items():
-                        connection.putheader(name, value)
-                    connection.endheaders(body)
-                    response = connection.getresponse()
-                    content, cut = _bounded(response)
-                except (OSError, http.client.HTTPException, ValueError) as error:
-                    reason = (
-                        f"no whole answer in {request.timeout:g} s" if expired.is_set() else _words(error)
-                    )
-                    raise HttpInDoubt(f"the answer did not arrive: {reason}", where=where) from error
-                finally:
-                    sock.close()
+            try:
+                connection.putrequest(request.method, request.path, skip_host=True, skip_accept_encoding=True)
+                for name, value in headers.items():
+                    connection.putheader(name, value)
+                connection.endheaders(body)
+                response = connection.getresponse()
+                content, cut = _bounded(response)
+                if expired.is_set():
+                    raise TimeoutError("the deadline passed")
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                reason = f"no whole answer in {request.timeout:g} s" if expired.is_set() else _words(error)
+                raise HttpInDoubt(f"the answer did not arrive: {reason}", where=where) from error
+            finally:
+                sock.close()
         return HttpResponse(
             status=response.status,
             headers={clean_line(k).lower(): clean_line(v) for k, v in response.getheaders()},
@@ -105,7 +106,7 @@ class HttpClient:
             try:
                 target = self._reach.route(address, port)
                 raw = socket.create_connection(target, timeout=max(until - time.monotonic(), 0.05))
-            except OSError as error:
+            except (OSError, Refused) as error:
                 tried.append(f"{address}:{port}: {_words(error)}")
                 continue
             try:
@@ -191,6 +192,8 @@ def _bounded(response: http.client.HTTPResponse) -> tuple[bytes, bool]:
     while len(content) <= MAX_BODY_BYTES:
         chunk = response.read(_CHUNK_BYTES)
         if not chunk:
+            if response.length:
+                raise http.client.IncompleteRead(bytes(content), response.length)
             return bytes(content), False
         content += chunk
     return bytes(content[:MAX_BODY_BYTES]), True

@@ -126,7 +126,7 @@ def _groups(spec: LabSpec) -> list[dict[str, Any]]:
         instances = []
         for state in list(group.instance_states):
             encoded = state.instance.user_data
-            text = encoded.decode() if hasattr(encoded, "decode") else str(encoded or "")
+            text = encoded.decode() if encoded is not None else ""
             instances.append({"id": state.instance.id, "user_data": text})
         groups.append({"name": group.name, "instances": instances})
     return groups
