@@ -79,16 +79,14 @@ class DeleteLightsailService:
             ctx.channel.progress(f"{ctx.params.service} is {state}")
             ctx.channel.check_cancelled()
             ctx.channel.sleep(_INTERVAL)
-        exported = _exported(
-            read_export(ctx.params.export_file, ctx.params.export_sha256), ctx.params.service
-        )
-        return Verification(
-            (
-                Check("the container service is gone", True),
-                Check("its export is kept", exported is not None, ctx.params.export_file),
-            ),
-            {"deleted": str((exported or {}).get("arn", ""))},
-        )
+        gone = Check("the container service is gone", True)
+        try:
+            content = read_export(ctx.params.export_file, ctx.params.export_sha256)
+        except Refused as error:
+            return Verification((gone, Check("its export is kept", False, error.what)))
+        exported = _exported(content, ctx.params.service) or {}
+        kept = Check("its export is kept", bool(exported), ctx.params.export_file)
+        return Verification((gone, kept), {"deleted": str(exported.get("arn", ""))})
 
     def undo(self, ctx: StepContext[DeleteServiceParams]) -> None:
         """Cannot be taken back once the deletion was sent; says how to build the service anew."""

@@ -73,6 +73,7 @@ class Step:
     work: Path
     tools: Mapping[str, Any]
     key: str = "run-1-step"
+    account: str = ACCOUNT
     notebook: Notebook = field(default_factory=Notebook)
     baseline: Mapping[str, Any] | None = None
 
@@ -92,7 +93,7 @@ class Step:
             baseline=self.baseline or {},
             memory=dict(self.notebook.memory),
             children=(),
-            account=ACCOUNT,
+            account=self.account,
             region=REGION,
             tools=Tools(**cast("Any", tools)),
             channel=self.notebook,
