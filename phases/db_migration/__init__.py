@@ -23,3 +23,16 @@ ACTIONS = (
     Swap(),
     DropSetAside(),
 )
+
+__all__ = [
+    "ACTIONS",
+    "ApplicationRole",
+    "Compare",
+    "DropSetAside",
+    "Dump",
+    "Fence",
+    "Restore",
+    "Sequences",
+    "SourceDatabase",
+    "Swap",
+]

@@ -25,22 +25,22 @@ def _own(catalog: str, oid: str) -> str:
 def _grants(kind: str, name: str, source: str, acl: str, default: str, owner: str) -> str:
     """Privileges of one kind of object, one row an object and grantee."""
     return f"""
-SELECT '{kind} ' || {name} || ' to ' || CASE WHEN a.grantee = {owner} THEN '<owner>' WHEN a.grantee = 0
+SELECT '{kind} ' || ({name}) || ' to ' || CASE WHEN a.grantee = {owner} THEN '<owner>' WHEN a.grantee = 0
          THEN 'PUBLIC' ELSE a.grantee::regrole::text END,
        string_agg(a.privilege_type || CASE WHEN a.is_grantable AND a.grantee <> {owner} THEN '*' ELSE '' END,
                   ' ' ORDER BY a.privilege_type)
 FROM {source}, LATERAL aclexplode(coalesce({acl}, {default})) a
-WHERE {{where}} GROUP BY {name}, {owner}, a.grantee"""
+WHERE {{where}} GROUP BY ({name}), {owner}, a.grantee"""
 
 
 _TABLES = f"""
 SELECT format('%I.%I', n.nspname, c.relname),
        concat_ws(' ', CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
          WHEN 'm' THEN 'materialised view' WHEN 'f' THEN 'foreign table' ELSE c.relkind::text END,
-         'persistence=' || c.relpersistence, pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid),
+         'persistence=' || c.relpersistence::text, pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid),
          array_to_string(ARRAY(SELECT unnest(c.reloptions) ORDER BY 1), ','),
          CASE WHEN c.relrowsecurity THEN 'row security' END, CASE WHEN c.relforcerowsecurity THEN 'forced' END,
-         'identity=' || c.relreplident,
+         'replica identity=' || c.relreplident::text,
          (SELECT 'inherits ' || string_agg(format('%I.%I', pn.nspname, p.relname), ',' ORDER BY i.inhseqno)
           FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
           WHERE i.inhrelid = c.oid),
@@ -52,8 +52,8 @@ _COLUMNS = f"""
 SELECT format('%I.%I.%I', n.nspname, c.relname, a.attname),
        concat_ws(' ', row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod),
          CASE WHEN a.attnotnull THEN 'not null' END, 'default ' || pg_get_expr(d.adbin, d.adrelid),
-         'identity=' || nullif(a.attidentity, ''), 'generated=' || nullif(a.attgenerated, ''),
-         'storage=' || a.attstorage, 'compression=' || nullif(a.attcompression, ''),
+         'identity=' || nullif(a.attidentity::text, ''), 'generated=' || nullif(a.attgenerated::text, ''),
+         'storage=' || a.attstorage::text, 'compression=' || nullif(a.attcompression::text, ''),
          'statistics=' || nullif(coalesce(a.attstattarget, -1), -1),
          CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation
            THEN 'collate ' || a.attcollation::regcollation::text END)
@@ -79,7 +79,7 @@ FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n
 WHERE {_USER_SCHEMA} AND {_own("pg_class", "i.indrelid")}"""
 
 _TRIGGERS = f"""
-SELECT format('%I on %s', t.tgname, t.tgrelid::regclass), pg_get_triggerdef(t.oid) || ' enabled=' || t.tgenabled
+SELECT format('%I on %s', t.tgname, t.tgrelid::regclass), pg_get_triggerdef(t.oid) || ' enabled=' || t.tgenabled::text
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND {_USER_SCHEMA} AND {_own("pg_trigger", "t.oid")}
 UNION ALL
@@ -101,7 +101,8 @@ SELECT format('%I.%I', n.nspname, c.relname), pg_get_viewdef(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('v', 'm') AND {_USER_SCHEMA} AND {_own("pg_class", "c.oid")}
 UNION ALL
-SELECT format('rule %I on %s', r.rulename, r.ev_class::regclass), pg_get_ruledef(r.oid) || ' enabled=' || r.ev_enabled
+SELECT format('rule %I on %s', r.rulename, r.ev_class::regclass),
+       pg_get_ruledef(r.oid) || ' enabled=' || r.ev_enabled::text
 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE r.rulename <> '_RETURN' AND {_USER_SCHEMA} AND {_own("pg_class", "c.oid")}"""
 
@@ -250,7 +251,7 @@ _GRANTS = " UNION ALL ".join(
         ).format(where="true"),
         _grants(
             "database",
-            "'itself'",
+            "left(b.datname, 0) || 'itself'",
             "pg_database b",
             "b.datacl",
             "acldefault('d', b.datdba)",

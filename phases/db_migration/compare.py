@@ -44,11 +44,11 @@ class Compare:
         reprove=False,
     )
 
-    def preview(self, ctx: StepContext[CompareParams]) -> Preview:
+    def preview(self, ctx: StepContext[CompareParams]) -> Preview:  # noqa: ARG002
         """Reads only."""
         return Preview(())
 
-    def probe(self, ctx: StepContext[CompareParams]) -> Probe:
+    def probe(self, ctx: StepContext[CompareParams]) -> Probe:  # noqa: ARG002
         """A read leaves nothing to find."""
         return Probe(Verdict.ABSENT, "comparing leaves nothing behind")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 from typing import Literal
 
 from migrator.contracts.action import ActionSpec, Check, Preview, Probe, Verdict, Verification
 from migrator.contracts.context import StepContext
 from migrator.contracts.params import Seconds
-from migrator.contracts.postgres import Database, DumpRequest, Session
+from migrator.contracts.postgres import Database, DumpRequest, Programs, Session
 from migrator.errors import InDoubt, Interrupted
 from migrator.model.runbook import EffectClass
 from phases.db_migration import archive as archives
@@ -78,11 +77,11 @@ class Dump:
         archives.remove(archive)
         archives.facts_of(archive).unlink(missing_ok=True)
         with ctx.tools.postgres.connect(params.source, read_only=True, statement_timeout_seconds=0) as holder:
-            ctx.tools.postgres.programs(holder.server_version // 10_000)
+            programs = ctx.tools.postgres.programs(holder.server_version // 10_000)
             sizes = _estimates(holder)
             with holder.transaction(frozen=True), effects_begun():
-                facts = self._dump(ctx, archive, holder.export_snapshot(), sizes)
-        self._check(ctx, archive)
+                facts = self._dump(ctx, programs, holder.export_snapshot(), sizes)
+        self._check(ctx, programs)
         digest = archives.digest(archive, ctx.channel.check_cancelled)
         facts_sha256 = snapshot.save(facts, archives.facts_of(archive))
         ctx.channel.remember({"archive_sha256": digest.sha256, "facts_sha256": facts_sha256})
@@ -96,10 +95,9 @@ class Dump:
         facts = snapshot.load(path)
         digest = archives.digest(archive, ctx.channel.check_cancelled)
         remembered = str(ctx.memory.get("archive_sha256", digest.sha256))
-        listed = sum(
-            " TABLE DATA " in line
-            for line in ctx.tools.postgres.archive_list(archive, ctx.work / "contents.list")
-        )
+        programs = ctx.tools.postgres.programs(facts.server_version // 10_000)
+        contents = ctx.tools.postgres.archive_list(programs, archive, ctx.work / "contents.list")
+        listed = sum(" TABLE DATA " in line for line in contents)
         checks = (
             Check("archive unchanged since it was read back", digest.sha256 == remembered, digest.sha256),
             Check(
@@ -127,14 +125,16 @@ class Dump:
     def _dump(
         self,
         ctx: StepContext[DumpParams],
-        archive: Path,
+        programs: Programs,
         exported: str,
         sizes: dict[str, tuple[int, int]],
     ) -> Snapshot:
         """Runs pg_dump and takes the facts side by side; both see the same snapshot."""
         params, postgres = ctx.params, ctx.tools.postgres
         files = children.new_folder(ctx.work, "client")
-        request = DumpRequest(params.source, archive, exported, params.jobs, params.deadline)
+        request = DumpRequest(
+            programs, params.source, ctx.work / "archive", exported, params.jobs, params.deadline
+        )
         stop = Event()
         with postgres.connect(params.source, read_only=True) as watcher, ThreadPoolExecutor(1) as pool:
             progress = CopyProgress(ctx, watcher, "dump", sizes)
@@ -164,10 +164,10 @@ class Dump:
             progress.all_done()
             return taking.result()
 
-    def _check(self, ctx: StepContext[DumpParams], archive: Path) -> None:
+    def _check(self, ctx: StepContext[DumpParams], programs: Programs) -> None:
         """The table of contents alone passes a truncated archive; reading all of it does not."""
-        folder = children.new_folder(ctx.work, "check")
-        command = ctx.tools.postgres.check_archive(archive, ctx.params.deadline, ctx.work)
+        archive, folder = ctx.work / "archive", children.new_folder(ctx.work, "check")
+        command = ctx.tools.postgres.check_archive(programs, archive, ctx.params.deadline, ctx.work)
         done, errors = children.run(ctx, command, folder, ctx.channel.check_cancelled)
         if not done.ok or errors:
             raise InDoubt(

@@ -45,11 +45,11 @@ class SourceDatabase:
         reprove=False,
     )
 
-    def preview(self, ctx: StepContext[SourceDatabaseParams]) -> Preview:
+    def preview(self, ctx: StepContext[SourceDatabaseParams]) -> Preview:  # noqa: ARG002
         """Reads only."""
         return Preview(())
 
-    def probe(self, ctx: StepContext[SourceDatabaseParams]) -> Probe:
+    def probe(self, ctx: StepContext[SourceDatabaseParams]) -> Probe:  # noqa: ARG002
         """A read leaves nothing to find."""
         return Probe(Verdict.ABSENT, "reading leaves nothing behind")
 

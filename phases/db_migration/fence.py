@@ -226,8 +226,7 @@ def _sessions(session: Session) -> list[str]:
     rows = session.query(
         "SELECT format('%s (pid %s, %s)', usename, pid, coalesce('in a transaction since ' || xact_start, state)) "
         "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-        "AND backend_type = 'client backend' AND application_name NOT LIKE 'migrator%%' ORDER BY xact_start",
-        [],
+        "AND backend_type = 'client backend' AND application_name <> 'migrator' ORDER BY xact_start"
     )
     return [str(text) for (text,) in rows]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from migrator.contracts.action import ActionSpec, Check, Preview, Probe, Verdict, Verification
 from migrator.contracts.context import StepContext
 from migrator.contracts.params import Seconds
-from migrator.contracts.postgres import Database, RestoreRequest, Session, identifier, literal
+from migrator.contracts.postgres import Database, Programs, RestoreRequest, Session, identifier, literal
 from migrator.errors import Refused
 from migrator.model.runbook import EffectClass
 from phases.db_migration import archive as archives
@@ -21,6 +21,7 @@ from phases.db_migration.progress import CopyProgress
 from phases.db_migration.snapshot import Snapshot
 
 _DEADLINE = Seconds(12 * 3_600.0)
+_TRANSACTION_TIMEOUT_MAJOR = 17
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Restore:
         facts = snapshot.load(archives.facts_of(archive, params.snapshot_facts))
         name = _attempt_name(ctx)
         with ctx.tools.postgres.connect(params.target, statement_timeout_seconds=0) as server:
-            ctx.tools.postgres.programs(max(server.server_version, facts.server_version) // 10_000)
+            programs = _programs(ctx, server, facts)
             _require_roles(server, params, facts)
             ours, foreign = _ours(server, ctx)
             if foreign:
@@ -99,7 +100,7 @@ class Restore:
                     marks.drop(server, old)
                 _create(server, ctx, name, facts)
         with effects_begun():
-            self._fill(ctx, name, archive, facts)
+            self._fill(ctx, name, programs, facts)
             with ctx.tools.postgres.connect(params.target) as server:
                 marks.set_mark(server, name, _mark(ctx, "complete"))
 
@@ -109,6 +110,7 @@ class Restore:
         facts = snapshot.load(archives.facts_of(Path(params.archive), params.snapshot_facts))
         with ctx.tools.postgres.connect(params.target, read_only=True) as server:
             ours, _ = _ours(server, ctx)
+            programs = _programs(ctx, server, facts)
         complete = [name for name, found in ours.items() if _is_complete(found, ctx)]
         if not complete:
             return Verification((Check("a complete attempt database is there", False, ", ".join(ours)),))
@@ -126,7 +128,7 @@ class Restore:
             ),
             Check("statistics for the query planner are there", not without, ", ".join(without)),
         )
-        listed = ctx.tools.postgres.archive_list(Path(params.archive), ctx.work / "contents.list")
+        listed = ctx.tools.postgres.archive_list(programs, Path(params.archive), ctx.work / "contents.list")
         left_out = choose(listed, ("plpgsql",)).left_out
         return Verification(checks, {"attempt_database": name, "left_out": list(left_out)})
 
@@ -148,18 +150,21 @@ class Restore:
             for name in ours:
                 marks.drop(server, name)
 
-    def _fill(self, ctx: StepContext[RestoreParams], name: str, archive: Path, facts: Snapshot) -> None:
-        params, postgres = ctx.params, ctx.tools.postgres
+    def _fill(self, ctx: StepContext[RestoreParams], name: str, programs: Programs, facts: Snapshot) -> None:
+        params, postgres, archive = ctx.params, ctx.tools.postgres, Path(ctx.params.archive)
         inside = params.target.named(name)
         files = children.new_folder(ctx.work, "client")
         with postgres.connect(inside, statement_timeout_seconds=0) as session:
             extensions = [str(row[0]) for row in session.query("SELECT extname FROM pg_extension")]
-            contents = choose(postgres.archive_list(archive, ctx.work / "contents.list"), extensions)
+            listed = postgres.archive_list(programs, archive, ctx.work / "contents.list")
+            contents = choose(listed, extensions)
             for item in contents.left_out:
                 ctx.channel.log(f"left out: {item}")
             list_file = write_list(contents, ctx.work / "restore.list")
             progress = CopyProgress(ctx, session, "restore", facts.sizes)
-            request = RestoreRequest(inside, archive, list_file, params.owner, params.jobs, params.deadline)
+            request = RestoreRequest(
+                programs, inside, archive, list_file, params.owner, params.jobs, params.deadline
+            )
             try:
                 command = postgres.restore(request, files)
                 folder = children.new_folder(ctx.work, "pg_restore")
@@ -204,6 +209,19 @@ def _ours(session: Session, ctx: StepContext[RestoreParams]) -> tuple[dict[str, 
             else:
                 foreign.append(name)
     return ours, foreign
+
+
+def _programs(ctx: StepContext[RestoreParams], server: Session, facts: Snapshot) -> Programs:
+    """Programs that fit both servers: from 17 on pg_restore sends a setting that older servers refuse."""
+    major = server.server_version // 10_000
+    programs = ctx.tools.postgres.programs(max(major, facts.server_version // 10_000))
+    if programs.major >= _TRANSACTION_TIMEOUT_MAJOR > major:
+        raise Refused(
+            f"pg_restore {programs.version} cannot restore into a server of version {major}",
+            where=str(programs.pg_restore),
+            next=f"install the client programs of PostgreSQL {major}",
+        )
+    return programs
 
 
 def _require_roles(session: Session, params: RestoreParams, facts: Snapshot) -> None:
