@@ -117,10 +117,9 @@ class StateBackend:
         _await_table(ctx)
         for half, properties in ((bucket, _BUCKET), (table, _TABLE)):
             for item in properties:
-                if not half.exists or item.name in half.lacks:
-                    if not item.holds(ctx):
-                        ctx.channel.log(f"{half.what}: {item.name}")
-                        item.put(ctx)
+                if (not half.exists or item.name in half.lacks) and not item.holds(ctx):
+                    ctx.channel.log(f"{half.what}: {item.name}")
+                    item.put(ctx)
 
     def verify(self, ctx: Context) -> Verification:
         """Reads every property back, and takes a lock twice: the second time must be refused."""

@@ -268,6 +268,10 @@ class Terraform(Protocol):
         """Removes exactly this lock, in both places. The caller has proven that its holder is gone."""
         ...
 
+    def untaint(self, stack: Stack, address: str, channel: Watcher) -> None:
+        """Takes back Terraform's mark that a resource must be replaced because its creation was cut short."""
+        ...
+
     def errored(self, stack: Stack) -> StateSummary | None:
         """What an apply could not save and left as `errored.tfstate`."""
         ...

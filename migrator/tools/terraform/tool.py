@@ -345,6 +345,21 @@ class TerraformTool:
                 next=f"run `terraform force-unlock {lock.id}` in {stack.root}",
             )
 
+    def untaint(self, stack: Stack, address: str, channel: Watcher) -> None:
+        """`terraform untaint`."""
+        done, out, err = self._run(
+            stack.root,
+            stack.data,
+            _SHORT_SECONDS,
+            "untaint",
+            address,
+            channel=channel,
+            no_color=FLAG,
+            lock_timeout=_LOCK_WAIT,
+        )
+        if not done.ok:
+            raise self._failure("terraform untaint failed", stack, done, (clean(err or out)[-2_000:],))
+
     def errored(self, stack: Stack) -> StateSummary | None:
         """What lies in `errored.tfstate`."""
         file = stack.root / "errored.tfstate"
