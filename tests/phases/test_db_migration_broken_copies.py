@@ -127,11 +127,11 @@ BROKEN: dict[str, tuple[str, str, set[str], str]] = {
         {"tables"},
         "public.activity_log",
     ),
-    "column nullable": (
-        "ALTER TABLE devices ALTER label DROP NOT NULL",
-        "ALTER TABLE devices ALTER label SET NOT NULL",
+    "column wider": (
+        "ALTER TABLE devices ALTER label TYPE varchar(61)",
+        "ALTER TABLE devices ALTER label TYPE varchar(60)",
         {"columns"},
-        "public.devices.label",
+        "public.devices.label: 3 character varying(60)",
     ),
 }
 

@@ -8,16 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from migrator.contracts.params import build
 from migrator.contracts.process import Child
-from phases.db_migration import Compare, Dump, Restore
+from phases.db_migration import Compare, Dump, Fence, Restore
 from phases.db_migration.dump import DumpParams
+from phases.db_migration.fence import FenceParams
 from phases.db_migration.restore import RestoreParams
 from tests.phases.database_runner import FileRecorder, write_spec
 from tests.phases.database_steps import Bench, perform
@@ -123,6 +125,45 @@ def test_cancel_ends_the_child(bench: Bench) -> None:
     assert Dump().probe(again).verdict in ("absent", "partial")
     Dump().apply(again)
     assert Dump().verify(bench.again(again)).ok
+
+
+def test_runner_dies_between_the_fence_and_the_end_of_sessions(bench: Bench) -> None:
+    params = FenceParams(bench.source, APPLICATION)
+    ctx = bench.context("fence", params)
+    channel, facts, server = bench.channels["fence"], bench.lab.source, bench.lab.clusters.source
+
+    class Died(Exception):
+        pass
+
+    def die_when_closed(values: Mapping[str, Any]) -> None:
+        if values.get("closed_at"):
+            raise Died
+        channel.memory.update(values)
+
+    with psycopg.connect(
+        host=server.host,
+        port=server.port,
+        dbname=facts.database,
+        user=APPLICATION,
+        password=facts.application_password.reveal(),
+    ) as app:
+        app.execute("SELECT 1")
+        channel.remember = die_when_closed  # type: ignore[method-assign]
+        try:
+            with pytest.raises(Died):
+                Fence().apply(ctx)
+            assert app.execute("SELECT 1").fetchone() == (1,)
+            del channel.remember
+            fenced_at = channel.memory["fenced_at"]
+            again = bench.again(ctx)
+            assert Fence().probe(again).verdict == "partial"
+            Fence().apply(again)
+            assert Fence().probe(bench.again(ctx)).verdict == "ours"
+            assert Fence().verify(bench.again(ctx)).outputs == {"fenced_at": fenced_at}
+            with pytest.raises(psycopg.OperationalError):
+                app.execute("SELECT 1")
+        finally:
+            Fence().undo(bench.again(ctx))
 
 
 def _plain(params: Any) -> dict[str, Any]:
