@@ -275,7 +275,7 @@ def _name(item: Any, key: str) -> str:
         return str(item)
     if key == "tag":
         tags = {tag["Key"]: tag["Value"] for tag in item.get("Tags", [])}
-        return tags.get("Name", f"untagged {item.get('IsEgress', '')}")
+        return str(tags.get("Name") or f"untagged {item.get('IsEgress', '')}")
     return re.sub(r"[0-9a-f-]{20,}|(?<=-)20\d{12,}\w*", "random", str(item[key]))
 
 
