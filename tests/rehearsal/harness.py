@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -58,15 +59,15 @@ class Run:
         return self._spawn("resume", self.folder.name)
 
     def _spawn(self, *arguments: str) -> subprocess.Popen[str]:
-        output = (self.base / "output.txt").open("a", encoding="utf-8")
-        return subprocess.Popen(
-            [*MIGRATOR, *arguments],
-            cwd=self.base,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with (self.base / "output.txt").open("a", encoding="utf-8") as output:
+            return subprocess.Popen(
+                [*MIGRATOR, *arguments],
+                cwd=self.base,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command that ends by itself."""
@@ -76,7 +77,8 @@ class Run:
 
     def records(self) -> list[dict[str, Any]]:
         """The journal's records, read without the product's code."""
-        with sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True, timeout=10) as db:
+        address = f"file:{self.folder / 'journal.db'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=10)) as db:
             rows = db.execute("SELECT seq, at, kind, body FROM records ORDER BY seq").fetchall()
         return [{**json.loads(body), "seq": seq, "at": at, "kind": kind} for seq, at, kind, body in rows]
 
