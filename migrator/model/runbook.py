@@ -68,7 +68,7 @@ class PointOfNoReturn(StrEnum):
 
 @dataclass(frozen=True)
 class Variable:
-    """A value that an operator gives. `rehearsal` replaces `default` on the twin."""
+    """A value that an operator gives. In a rehearsal `rehearsal` replaces it; with `from_lab` the twin's does."""
 
     name: str
     type: str
@@ -78,6 +78,7 @@ class Variable:
     required: bool = True
     pattern: str = ""
     choices: tuple[str, ...] = ()
+    from_lab: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,15 @@ class Gate:
 
 @dataclass(frozen=True)
 class Wait:
-    """A durable wait. `seconds` may be an expression; `rehearsal_seconds` shortens it on the twin."""
+    """A durable wait: the longer of `seconds`, which may be an expression, and `at_least_seconds`.
+
+    In a rehearsal `rehearsal_seconds`, if given, is waited instead of both.
+    """
 
     seconds: str | float
     reason: str
     rehearsal_seconds: float | None = None
+    at_least_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

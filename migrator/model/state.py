@@ -139,7 +139,7 @@ def _fold_run(state: RunState, record: Record) -> None:
             state.values = body.get("values", {})
             state.versions = body.get("versions", {})
         case Kind.RUNNER_STARTED:
-            state.runner, state.stopped = body, {}
+            state.runner, state.stopped = {**body, "at": record.at, "seq": record.seq}, {}
             # Whatever the earlier runner had under way, nobody knows how it ended.
             for step in state.with_status(StepStatus.RUNNING):
                 step.status = StepStatus.IN_DOUBT if step.effect_sent else StepStatus.PENDING
@@ -153,6 +153,8 @@ def _fold_run(state: RunState, record: Record) -> None:
             state.paused = False
         case Kind.ABORTED:
             state.aborted = True
+        case Kind.VALUES_FOUND:
+            state.values = {**state.values, **body["values"]}
         case Kind.MEASURED:
             state.measured[str(body["name"])] = body["values"]
         case Kind.FINISHED:
@@ -171,8 +173,6 @@ def _fold_step(state: RunState, step: StepState, record: Record) -> None:  # noq
     body, at = record.body, record.at
     match record.kind:
         case Kind.INTENT:
-            if body.get("try", 1) != step.tries:
-                step.tries = int(body.get("try", 1))
             step.attempt, step.started, step.ended = int(body["attempt"]), at, ""
             step.status, step.effect_sent = StepStatus.RUNNING, True
             step.key = str(body.get("key", ""))
@@ -204,8 +204,7 @@ def _fold_step(state: RunState, step: StepState, record: Record) -> None:  # noq
             step.evidence, step.error = str(body.get("evidence", "")), body.get("error") or {}
             step.ended = at
         case Kind.RETRIED:
-            sent = step.effect_sent
-            step.status = StepStatus.IN_DOUBT if sent else StepStatus.PENDING
+            step.status = StepStatus.IN_DOUBT if step.effect_sent else StepStatus.PENDING
             step.tries += 1
         case Kind.SKIPPED:
             step.status, step.reason = StepStatus.SKIPPED, str(body.get("reason", ""))
@@ -221,10 +220,11 @@ def _fold_step(state: RunState, step: StepState, record: Record) -> None:  # noq
         case Kind.WAIT_STARTED:
             step.status, step.until, step.started = StepStatus.WAITING, str(body["until"]), at
         case Kind.GATE_OPENED:
-            step.status, step.gate, step.started = StepStatus.WAITING, {**body, "at": at}, step.started or at
+            step.status, step.started = StepStatus.WAITING, step.started or at
+            step.gate = {**body, "at": at, "seq": record.seq}
         case Kind.DECISION:
             state.decisions.append({**body, "at": at})
-            if body.get("command") == "approve":
+            if body.get("command") == "approve" and not body.get("refused"):
                 step.approved = True
         case Kind.PONR_PASSED:
             state.ponr[str(body["which"])] = at

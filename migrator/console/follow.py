@@ -1,0 +1,131 @@
+"""Follows a run to its end in lines of text or JSON events. Reads only; the run does not depend on it."""
+
+# ruff: noqa: T201 - this face prints
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from migrator.console.words import Words
+from migrator.contracts.control import Control, RunView
+from migrator.engine.status import run_status
+from migrator.errors import ExitCode
+from migrator.model.records import Record
+from migrator.model.state import RunState, fold
+
+_POLL_SECONDS = 0.2
+_PROGRESS_SECONDS = 5.0
+
+
+def follow(control: Control, folder: Path, *, as_json: bool) -> int:
+    """Prints what happens until no runner is at work; gives the exit code of the run's state."""
+    view = control.open(folder)
+    try:
+        face: _Face = _JsonFace() if as_json else _PlainFace(view)
+        return _Follower(view, face).run()
+    finally:
+        view.close()
+
+
+class _Follower:
+    def __init__(self, view: RunView, face: _Face) -> None:
+        self._view = view
+        self._face = face
+        self._state = RunState()
+
+    def run(self) -> int:
+        quiet_since = None
+        while True:
+            alive = self._view.alive()
+            fresh = self._view.records(self._state.last_seq)
+            fold(fresh, self._state)
+            for record in fresh:
+                self._face.record(record, self._state)
+            self._face.progress(self._state, self._view.progress())
+            sys.stdout.flush()
+            if not alive and not fresh:
+                # A runner that was just killed or has just stopped: its last records may still come.
+                if quiet_since is not None:
+                    break
+                quiet_since = time.monotonic()
+            else:
+                quiet_since = None
+            time.sleep(_POLL_SECONDS)
+        status = run_status(self._state, self._view.runbook, alive=False)
+        self._face.end({**status, "measured": self._state.measured}, self._view.folder)
+        sys.stdout.flush()
+        return _exit_code(self._state, status)
+
+
+def _exit_code(state: RunState, status: Mapping[str, Any]) -> int:
+    match status["state"]:
+        case "done" | "rolled_back":
+            return int(ExitCode.DONE)
+        case "waiting" | "paused":
+            return int(ExitCode.WAITING)
+    kind = (state.stopped.get("error") or {}).get("kind", "")
+    if kind == "CredentialsError":
+        return int(ExitCode.CREDENTIALS)
+    if kind in ("Locked", "StateLocked"):
+        return int(ExitCode.LOCKED)
+    if any(s.error.get("kind") == "CredentialsError" for s in state.steps.values()):
+        return int(ExitCode.CREDENTIALS)
+    return int(ExitCode.FAILED)
+
+
+class _Face(Protocol):
+    """What a follower tells."""
+
+    def record(self, record: Record, state: RunState) -> None:
+        """A new record was folded in."""
+
+    def progress(self, state: RunState, progress: Mapping[str, Mapping[str, Any]]) -> None:
+        """The newest progress; called several times a second."""
+
+    def end(self, status: Mapping[str, Any], folder: Path) -> None:
+        """No runner is at work any more."""
+
+
+class _JsonFace:
+    def __init__(self) -> None:
+        self._shown: dict[str, Any] = {}
+
+    def record(self, record: Record, state: RunState) -> None:  # noqa: ARG002 - the faces' common shape
+        event = {"event": record.kind.value, "seq": record.seq, "at": record.at, **record.body}
+        print(json.dumps(event, ensure_ascii=False))
+
+    def progress(self, state: RunState, progress: Mapping[str, Mapping[str, Any]]) -> None:  # noqa: ARG002
+        for step, row in progress.items():
+            if self._shown.get(step) != row.get("at"):
+                self._shown[step] = row.get("at")
+                print(json.dumps({"event": "progress", "step": step, **row}, ensure_ascii=False))
+
+    def end(self, status: Mapping[str, Any], folder: Path) -> None:
+        shown = {key: value for key, value in status.items() if key != "measured"}
+        print(json.dumps({"event": "end", **shown, "folder": str(folder)}, ensure_ascii=False))
+
+
+class _PlainFace:
+    def __init__(self, view: RunView) -> None:
+        self._words = Words(view.runbook, view.expected_seconds())
+        self._last: dict[str, float] = {}
+
+    def record(self, record: Record, state: RunState) -> None:
+        for line in self._words.record(record, state):
+            print(line)
+
+    def progress(self, state: RunState, progress: Mapping[str, Mapping[str, Any]]) -> None:
+        now = time.monotonic()
+        for line, step in self._words.progress(state, progress):
+            if now - self._last.get(step, 0.0) >= _PROGRESS_SECONDS:
+                self._last[step] = now
+                print(line)
+
+    def end(self, status: Mapping[str, Any], folder: Path) -> None:
+        for line in self._words.end(status, folder, Path.cwd()):
+            print(line)

@@ -1,0 +1,1 @@
+"""The emulated AWS account: moto in a process of its own, with what it lacks added beside it."""
