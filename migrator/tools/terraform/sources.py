@@ -52,16 +52,21 @@ def copy(
                 )
         draft.replace(copied)
     found = Stack(name=name, root=copied / "stacks" / name, work=work, backend=backend, digest=digest(copied))
-    override = found.root / _LOCAL
-    if backend is None:
-        override.write_text(json.dumps({"terraform": {"backend": {"local": {}}}}), "utf-8")
-    else:
-        override.unlink(missing_ok=True)
+    point(found)
     text = json.dumps(variables, indent=1, sort_keys=True, default=_plain)
     if not found.variables.exists() or found.variables.read_text("utf-8") != text:
         found.variables.touch(mode=0o600)
         found.variables.write_text(text, "utf-8")
     return found
+
+
+def point(stack: Stack) -> None:
+    """Points the copy to its backend: to a local state by an override when it has none."""
+    override = stack.root / _LOCAL
+    if stack.backend is None:
+        override.write_text(json.dumps({"terraform": {"backend": {"local": {}}}}), "utf-8")
+    else:
+        override.unlink(missing_ok=True)
 
 
 def adopt(stack: Stack, imports: Mapping[str, str]) -> None:
