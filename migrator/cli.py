@@ -32,6 +32,7 @@ _ORDERS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code (see `ExitCode`)."""
     options = _parser().parse_args(argv)
+    os.umask(0o077)
     try:
         handler: Handler = options.handler
         return handler(options)

@@ -25,6 +25,7 @@ from migrator.lab.client import LabClient, Manifest, read_manifest
 
 Record = Mapping[str, Any]
 Moment = Callable[[Record], bool]
+NEW_NAMESPACE = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 MIGRATOR = (sys.executable, "-m", "migrator")
 
 
@@ -41,9 +42,13 @@ def at(kind: str, step: str = "", label: str = "") -> Moment:
 
 @dataclass
 class Run:
-    """One rehearsal in a folder of its own, led through the command line as a user would."""
+    """One rehearsal in a folder of its own, led through the command line as a user would.
+
+    With `isolated` it lives in a network namespace in which only loopback is up.
+    """
 
     base: Path
+    isolated: bool = False
     folder: Path = Path()
 
     def begin(self, target: str) -> subprocess.Popen[str]:
@@ -61,7 +66,7 @@ class Run:
     def _spawn(self, *arguments: str) -> subprocess.Popen[str]:
         with (self.base / "output.txt").open("a", encoding="utf-8") as output:
             return subprocess.Popen(
-                [*MIGRATOR, *arguments],
+                [*self._before(), *MIGRATOR, *arguments],
                 cwd=self.base,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -69,10 +74,46 @@ class Run:
                 text=True,
             )
 
+    def _before(self) -> tuple[str, ...]:
+        """What stands before a command so that it runs where the run lives."""
+        if not self.isolated:
+            return ()
+        manifest = read_manifest(self.folder / "lab") if self.folder.name else None
+        if manifest is None or not manifest.alive:
+            return NEW_NAMESPACE
+        return ("nsenter", "--target", str(manifest.pid), "--net")
+
+    def observe(self, instance: str, database: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """The world and the twin's secrets, read by a process that lives where the run lives."""
+        done = subprocess.run(
+            [
+                *self._before(),
+                sys.executable,
+                "-m",
+                "tests.rehearsal.observe",
+                self.folder,
+                instance,
+                database,
+            ],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        return found["world"], found["secrets"]
+
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command that ends by itself."""
         return subprocess.run(
-            [*MIGRATOR, *arguments], cwd=self.base, capture_output=True, text=True, check=False, timeout=120
+            [*self._before(), *MIGRATOR, *arguments],
+            cwd=self.base,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
 
     def records(self) -> list[dict[str, Any]]:
@@ -107,7 +148,11 @@ class Run:
 
     def output(self) -> str:
         """What the viewers printed."""
-        return (self.base / "output.txt").read_text(encoding="utf-8", errors="replace")[-6000:]
+        return self.printed()[-6000:]
+
+    def printed(self) -> str:
+        """Everything that the viewers printed."""
+        return (self.base / "output.txt").read_text(encoding="utf-8", errors="replace")
 
     def report(self) -> dict[str, Any]:
         """report.json."""
@@ -154,7 +199,7 @@ def _wait_for(look: Callable[[], Any], seconds: float = 30.0) -> Any:
 
 def world(manifest: Manifest, instance: str, database: str) -> dict[str, Any]:
     """What an observer compares: resources by name with counts, states, rows, zone, locks. No random ids."""
-    aws = _Account(manifest)
+    aws = Account(manifest)
     return {
         "resources": aws.resources(),
         "state": aws.states(),
@@ -165,7 +210,7 @@ def world(manifest: Manifest, instance: str, database: str) -> dict[str, Any]:
     }
 
 
-class _Account:
+class Account:
     def __init__(self, manifest: Manifest) -> None:
         self._settings = {
             "endpoint_url": manifest.aws["endpoint"],
@@ -189,6 +234,14 @@ class _Account:
             SecretId=found["MasterUserSecret"]["SecretArn"], VersionStage="AWSCURRENT"
         )
         return {"host": found["Endpoint"]["Address"], **json.loads(secret["SecretString"])}
+
+    def secret_values(self) -> dict[str, str]:
+        """Every secret's present text by name."""
+        manager = boto3.client("secretsmanager", **self._settings)
+        names = [secret["Name"] for secret in self._call("secretsmanager", "list_secrets", "SecretList")]
+        return {
+            n: manager.get_secret_value(SecretId=n, VersionStage="AWSCURRENT")["SecretString"] for n in names
+        }
 
     def resources(self) -> dict[str, int]:
         """How many there are of each kind and name."""
@@ -282,7 +335,7 @@ def _name(item: Any, key: str) -> str:
 
 
 def _connect(manifest: Manifest, instance: str, database: str) -> psycopg.Connection[Any]:
-    found = _Account(manifest).instance(instance)
+    found = Account(manifest).instance(instance)
     route = LabClient.of(manifest).route(found["host"], 5432)
     assert route is not None
     return psycopg.connect(

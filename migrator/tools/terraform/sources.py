@@ -50,6 +50,7 @@ def copy(
                 shutil.copytree(
                     shipped / "terraform" / part, draft / part, ignore=shutil.ignore_patterns(*_LEFT_OUT)
                 )
+        _make_private(draft)
         draft.replace(copied)
     found = Stack(name=name, root=copied / "stacks" / name, work=work, backend=backend, digest=digest(copied))
     point(found)
@@ -58,6 +59,13 @@ def copy(
         found.variables.touch(mode=0o600)
         found.variables.write_text(text, "utf-8")
     return found
+
+
+def _make_private(folder: Path) -> None:
+    """Folders 0700, files 0600: a copy keeps the modes of what was shipped."""
+    folder.chmod(0o700)
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
 
 
 def point(stack: Stack) -> None:
