@@ -11,12 +11,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+<<<<<<< HEAD
 from migrator.console.follow import follow
 from migrator.contracts.control import Control, StartOptions
 from migrator.errors import ExitCode
+=======
+from migrator.contracts.control import Control
+from migrator.errors import ExitCode, UsageError
+>>>>>>> core
 from migrator.sanitize import clean_line
 
 _ANSWER_SECONDS = 10.0
+_ENDED = ("done", "rolled_back", "aborted")
 
 
 class StatusControl(Control, Protocol):
@@ -42,6 +48,10 @@ def print_runs(control: Control, *, as_json: bool) -> int:
         print("No runs here yet. Next: migrator rehearse habitcraft")
     for row in rows:
         where = f" at {row.phase}/{row.step}" if row.step else ""
+        if row.state == "damaged":
+            print(f"{row.run_id}  damaged")
+            print(f"    {clean_line(row.problem)}")
+            continue
         print(f"{row.run_id}  {row.mode:8}  {row.state}{where}  started {row.created[:19]}Z")
         if not row.ended:
             print(f"    next: {row.next}")
@@ -76,7 +86,13 @@ def give_order(
     control: StatusControl, folder: Path, command: str, step: str, reason: str, confirm: str
 ) -> int:
     """Leaves an order; waits for the runner's answer when one is alive."""
-    shown = json.dumps(control.status(folder))
+    status = control.status(folder)
+    if status["state"] in _ENDED and not status["runner"]["alive"]:
+        raise UsageError(
+            f"run {status['run_id']} has ended: {status['state']}; {command} does not apply",
+            next=str(status["next"]),
+        )
+    shown = json.dumps(status)
     order = control.order(folder, command, step=step, reason=reason, confirm=confirm, shown=shown)
     view = control.open(folder)
     try:

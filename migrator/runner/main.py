@@ -43,6 +43,7 @@ class Runner:
         self._confirm = confirm
         self._interrupted = threading.Event()
         self._executor: Executor | None = None
+        self._signalled = False
 
     def run(self) -> str:
         """Takes the lease, leads the run, lets go; gives the reason why it ended."""
@@ -161,8 +162,9 @@ class Runner:
         """Ends after the steps at work; a second signal interrupts them."""
         if self._executor is None:
             raise SystemExit(128 + number)
-        if self._interrupted.is_set():
-            return
+        if self._signalled:
+            self._interrupted.set()
+        self._signalled = True
         self._executor.stop("signal")
 
 

@@ -79,6 +79,15 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Told:
     return lead(tmp_path_factory.mktemp("undisturbed"), (), isolated=loopback_namespaces())
 
 
+def calm(found: dict[str, Any]) -> dict[str, Any]:
+    """The world without the tables that the clients write into: they do not write the same twice."""
+    lively = ("users", "habits", "completions", "figures", "activity")
+    return {
+        **found,
+        "rows": {t: r for t, r in found["rows"].items() if not any(word in t for word in lively)},
+    }
+
+
 @pytest.mark.rehearsal
 def test_the_move_loses_no_write_and_leaves_nothing(undisturbed: Told) -> None:
     report = undisturbed.report
@@ -112,7 +121,5 @@ def test_a_runner_killed_again_and_again_ends_in_the_same_world(undisturbed: Tol
     assert killed.report["writes"]["lost"] == 0
     assert killed.report["writes"]["duplicated"] == 0
     assert killed.leaks == []
-    for key, value in undisturbed.world.items():
-        if key != "rows":
-            assert killed.world[key] == value, key
+    assert calm(killed.world) == calm(undisturbed.world)
     assert killed.story == undisturbed.story
