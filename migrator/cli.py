@@ -32,13 +32,9 @@ _ORDERS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code (see `ExitCode`)."""
-<<<<<<< HEAD
-    options = _parser().parse_args(argv)
     os.umask(0o077)
-=======
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
->>>>>>> core
     try:
         options = _parser().parse_args(argv)
         handler: Handler = options.handler

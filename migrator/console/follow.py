@@ -31,15 +31,11 @@ def follow(control: Control, folder: Path, *, as_json: bool, ended: tuple[str, .
     view = control.open(folder)
     try:
         face: _Face = _JsonFace() if as_json else _PlainFace(view)
-<<<<<<< HEAD
         return _Follower(view, face, ended).run()
-=======
-        return _Follower(view, face).run()
     except KeyboardInterrupt:
         if view.alive():
             print(f"migrator: the run goes on without this view. Next: {_again(folder)}", file=sys.stderr)
         raise
->>>>>>> core
     finally:
         view.close()
 

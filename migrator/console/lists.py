@@ -11,14 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-<<<<<<< HEAD
 from migrator.console.follow import follow
 from migrator.contracts.control import Control, StartOptions
-from migrator.errors import ExitCode
-=======
-from migrator.contracts.control import Control
 from migrator.errors import ExitCode, UsageError
->>>>>>> core
 from migrator.sanitize import clean_line
 
 _ANSWER_SECONDS = 10.0
