@@ -29,8 +29,8 @@ class LogView(Rows):
     ]
     has_cursor = True
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the framework's name
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - the framework's name
+        super().__init__(id=id, classes=classes)
         self.store = LineStore()
         self.following = True
         self.path: Path | None = None

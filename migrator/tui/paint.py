@@ -16,10 +16,6 @@ Tone: TypeAlias = Literal[
 Span: TypeAlias = tuple[str, Tone]
 Line: TypeAlias = tuple[Span, ...]
 
-TONES: tuple[Tone, ...] = (
-    "dim", "strong", "head", "good", "busy", "ask", "bad", "mark", "rehearsal", "live", "key",
-)  # fmt: skip
-
 _STYLES: dict[str, str] = {
     "": "",
     "dim": "$foreground 65%",

@@ -7,14 +7,31 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from migrator.tui.paint import TONES, Line, plain, safe_keep
+from migrator.tui.paint import Line, plain, safe_keep
 
 _WIDEST = 4_100
+TONES: dict[str, tuple[str, float, str, str]] = {
+    "": ("foreground", 1.0, "", ""),
+    "dim": ("foreground", 0.65, "", ""),
+    "strong": ("foreground", 1.0, "", "bold"),
+    "head": ("accent", 1.0, "", "bold"),
+    "good": ("success", 1.0, "", ""),
+    "busy": ("primary", 1.0, "", "bold"),
+    "ask": ("warning", 1.0, "", "bold"),
+    "bad": ("error", 1.0, "", "bold"),
+    "mark": ("background", 1.0, "warning", "bold underline"),
+    "rehearsal": ("rehearsal-text", 1.0, "rehearsal", "bold"),
+    "live": ("live-text", 1.0, "live", "bold"),
+    "key": ("accent", 1.0, "", "bold"),
+    "cursor": ("foreground", 1.0, "cursor", ""),
+}
+"""A tone's colour, how strong it is, what lies under it, and its weight. Names are those of the theme."""
 
 
 class Rows(ScrollView, can_focus=True):
@@ -27,29 +44,15 @@ class Rows(ScrollView, can_focus=True):
     Rows { height: 1fr; background: $surface; color: $foreground; scrollbar-size-vertical: 1;
            scrollbar-size-horizontal: 1; overflow-x: hidden;
            scrollbar-background: $surface; scrollbar-color: $secondary 50%; scrollbar-corner-color: $surface; }
-    Rows > .rows--cursor { background: $panel; }
-    Rows:focus > .rows--cursor { background: $primary 35%; }
-    Rows > .rows--dim { color: $foreground 65%; }
-    Rows > .rows--strong { text-style: bold; }
-    Rows > .rows--head { color: $accent; text-style: bold; }
-    Rows > .rows--good { color: $success; }
-    Rows > .rows--busy { color: $primary; text-style: bold; }
-    Rows > .rows--ask { color: $warning; text-style: bold; }
-    Rows > .rows--bad { color: $error; text-style: bold; }
-    Rows > .rows--mark { background: $warning; color: $background; text-style: bold underline; }
-    Rows > .rows--rehearsal { background: $rehearsal; color: $rehearsal-text; text-style: bold; }
-    Rows > .rows--live { background: $live; color: $live-text; text-style: bold; }
-    Rows > .rows--key { color: $accent; text-style: bold; }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", *(f"rows--{tone}" for tone in TONES)}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "scroll_down", show=False),
         Binding("k", "scroll_up", show=False),
     ]
     has_cursor = False
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the framework's name
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - the framework's name
+        super().__init__(id=id, classes=classes)
         self.cursor = 0
         self._styles: dict[str, Style] = {}
 
@@ -70,6 +73,11 @@ class Rows(ScrollView, can_focus=True):
         self.virtual_size = Size(min(_WIDEST, self.row_width()), self.row_count())
         self.refresh()
 
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The chosen row is stronger where the keys go."""
+        super().watch_has_focus(has_focus)
+        self._styles = {}
+
     def notify_style_update(self) -> None:
         """The theme or the focus has changed."""
         self._styles = {}
@@ -79,9 +87,23 @@ class Rows(ScrollView, can_focus=True):
         """The terminal style of a tone, as the theme and the focus have it."""
         found = self._styles.get(tone)
         if found is None:
-            found = self.get_component_rich_style(f"rows--{tone}") if tone else self.rich_style
+            found = self._style(tone)
             self._styles[tone] = found
         return found
+
+    def _style(self, tone: str) -> Style:
+        """Made by hand: a component class a tone would cost every view some milliseconds."""
+        name, share, ground, text = TONES[tone]
+        colors = self.app.theme_variables
+        under = self.background_colors[1]
+        if ground == "cursor":
+            below = under.blend(Color.parse(colors["primary"]), 0.35 if self.has_focus else 0.15)
+        else:
+            below = Color.parse(colors[ground]) if ground else under
+        color = below.blend(Color.parse(colors[name]), share)
+        return Style(
+            color=color.rich_color, bgcolor=below.rich_color, bold="bold" in text, underline="underline" in text
+        )
 
     def render_line(self, y: int) -> Strip:
         """One line of the view, in cells."""
@@ -101,8 +123,8 @@ class Rows(ScrollView, can_focus=True):
 class Table(Rows):
     """Lines that are replaced as a whole: resources, tables, figures, records."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the framework's name
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - the framework's name
+        super().__init__(id=id, classes=classes)
         self._lines: Sequence[Line] = ()
         self.only = ""
 

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Click, Resize
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from migrator.contracts.control import Control, RunView
@@ -22,7 +23,7 @@ from migrator.tui.feed import Feed, Fetched, Lost, Opened, words_of
 from migrator.tui.logview import LogView
 from migrator.tui.orders import Request, aside, give
 from migrator.tui.paint import Line, Span, content, folded, line, plain
-from migrator.tui.rows import Rows, Table
+from migrator.tui.rows import Table
 from migrator.tui.runkeys import HELP
 from migrator.tui.searchbar import SearchBar
 from migrator.tui.steptext import commands_of, step_lines
@@ -118,21 +119,15 @@ class RunScreen(Screen[None]):
                     yield Static("", id="step", markup=False)
                 yield Static("", id="tabs", markup=False)
                 with Vertical(id="panes"):
-                    yield LogView(id="log")
-                    yield Table(id="terraform")
-                    yield Table(id="database")
-                    yield Table(id="traffic")
-                    yield Table(id="journal")
+                    yield LogView(id="log", classes="pane")
+                    yield Table(id="table", classes="pane")
                     yield Static("", id="state", markup=False)
         yield SearchBar(id="search")
         yield Static("", id="ask", markup=False)
         yield Static("", id="keys", markup=False)
 
     def on_mount(self) -> None:
-        """Panes are hidden but one; the journal is read from now on."""
-        for name in ("log", "terraform", "database", "traffic", "journal"):
-            self.query_one(f"#{name}").add_class("pane")
-        self.query_one("#journal", Table).follows = True
+        """The journal is read from now on."""
         self.query_one("#tree").focus()
         self._arrange()
         self._feed.start()
@@ -235,18 +230,21 @@ class RunScreen(Screen[None]):
             room = self.query_one("#steppane").size.width - 3
             lines = folded(step_lines(watch, step, now, log.commands), room)
             self.query_one("#step", Static).update(content(lines))
-        if self.shown == "terraform":
-            pane = self.query_one("#terraform", Table)
-            pane.show(terraform_lines(watch, step.id, pane.size.width))
-        elif self.shown == "database":
-            pane = self.query_one("#database", Table)
-            pane.show(database_lines(watch, pane.size.width))
-        elif self.shown == "traffic":
-            pane = self.query_one("#traffic", Table)
-            pane.show(traffic_lines(watch, pane.size.width))
-        elif self.shown == "journal":
-            self.query_one("#journal", Table).show(journal_lines(watch.records, now))
+        if self.shown not in ("step", "log"):
+            table = self.query_one(Table)
+            table.follows = self.shown == "journal"
+            table.show(self._table_lines(watch, step, table.size.width))
         self._state_line(log, step)
+
+    def _table_lines(self, watch: Watch, step: Step, width: int) -> list[Line]:
+        match self.shown:
+            case "terraform":
+                return terraform_lines(watch, step.id, width)
+            case "database":
+                return database_lines(watch, width)
+            case "traffic":
+                return traffic_lines(watch, width)
+        return journal_lines(watch.records, now_of(self))
 
     def _state_line(self, log: LogView, step: Step) -> None:
         state = self.query_one("#state", Static)
@@ -255,7 +253,7 @@ class RunScreen(Screen[None]):
             told = f"{step.id}: {log.standing()}"
             if not log.store.lines:
                 told = f"{step.id}: nothing in its log yet"
-        elif self.shown != "step" and (only := self.query_one(f"#{self.shown}", Table).only):
+        elif self.shown != "step" and (only := self.query_one(Table).only):
             told = f"only lines with: {only}   Esc shows all"
         state.set_class(bool(told), "shown")
         state.update(content([line(told)]))
@@ -317,9 +315,9 @@ class RunScreen(Screen[None]):
         self.set_class(wide, "wide")
         if wide and self.shown == "step":
             self.shown = "log"
-        for name, _, _ in TABS:
-            widget = self.query_one("#steppane" if name == "step" else f"#{name}")
-            widget.set_class(name == self.shown or (wide and name == "step"), "shown")
+        self.query_one("#steppane").set_class(wide or self.shown == "step", "shown")
+        self.query_one(LogView).set_class(self.shown == "log", "shown")
+        self.query_one(Table).set_class(self.shown not in ("step", "log"), "shown")
         self.query_one("#panes").display = self.shown != "step"
         self._tab_line()
 
@@ -345,15 +343,23 @@ class RunScreen(Screen[None]):
         if name == "step" and self._wide():
             self.query_one("#steppane").focus()
             return
+        if name != self.shown:
+            self.query_one(Table).only = ""
         self.shown = name
         self._arrange()
-        self.query_one("#steppane" if name == "step" else f"#{name}").focus()
+        self.pane().focus()
         self._redraw()
 
     def action_zoom(self) -> None:
         """The right side over the whole width, or both again."""
         self.toggle_class("zoomed")
-        self.query_one("#steppane" if self.shown == "step" else f"#{self.shown}").focus()
+        self.pane().focus()
+
+    def pane(self) -> Widget:
+        """What the chosen tab shows."""
+        if self.shown == "step":
+            return self.query_one("#steppane")
+        return self.query_one(LogView) if self.shown == "log" else self.query_one(Table)
 
     # ---- choosing
 
@@ -587,7 +593,7 @@ class RunScreen(Screen[None]):
                 if step := tree.chosen():
                     self.post_message(Chosen(step))
             return
-        pane = self.query_one(f"#{self.shown}")
+        pane = self.pane()
         if isinstance(pane, LogView):
             pane.search(text)
             if done:
@@ -602,8 +608,7 @@ class RunScreen(Screen[None]):
         """Escape: away with filters, then back to the tree."""
         self.query_one(StepTree).filter("")
         self.query_one(LogView).search("")
-        for name in ("terraform", "database", "traffic", "journal"):
-            self.query_one(f"#{name}", Table).only = ""
+        self.query_one(Table).only = ""
         self.query_one(StepTree).focus()
         self._redraw()
 
@@ -623,7 +628,7 @@ class RunScreen(Screen[None]):
 
     def action_copy_all(self) -> None:
         """Copies the whole of what the chosen tab shows; of a log the newest 2,000 lines."""
-        pane = self.query_one("#steppane" if self.shown == "step" else f"#{self.shown}")
+        pane = self.pane()
         if isinstance(pane, LogView):
             self.copy("\n".join(pane.store.lines[-2_000:]))
         elif isinstance(pane, Table):
@@ -666,8 +671,3 @@ class RunScreen(Screen[None]):
 
         self.app.push_screen(ReportScreen(self.control, self.folder))
 
-
-def rows_of(screen: RunScreen) -> Rows | None:
-    """The tab that is shown, when it is made of rows."""
-    found = screen.query_one("#steppane" if screen.shown == "step" else f"#{screen.shown}")
-    return found if isinstance(found, Rows) else None
