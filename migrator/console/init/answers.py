@@ -15,7 +15,7 @@ from migrator.model.runbook import Json, Runbook, Variable
 
 MAX_CHARACTERS = 4_096
 SECRET_HINT = "env:NAME, file:/path or aws:NAME#key"  # noqa: S105 - says where one may lie
-_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./:@+#-]*(?<!:)")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9/]|\.{1,2}/)[A-Za-z0-9_./:@+#-]*(?<!:)")
 _NUMBER_LIKE = re.compile(r"[0-9][0-9_.:eExX+-]*")
 _YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))

@@ -103,9 +103,9 @@ class Interview:
         kept, word = self._notebook.read()
         if word:
             self._ask.say(word)
-        if kept is not None and (kept.answers or kept.accepted):
-            when = kept.started[:16].replace("T", " ")
-            self._ask.say(f"{len(kept.answers)} answers for {kept.runbook} are kept from {when} UTC.")
+        if kept is not None and (kept.answers or kept.accepted or kept.offered):
+            when, count = kept.started[:16].replace("T", " "), len({**kept.offered, **kept.answers})
+            self._ask.say(f"{count} answers for {kept.runbook} are kept from {when} UTC.")
             chosen = self._ask.choose(
                 "Go on with them?",
                 [
@@ -235,7 +235,7 @@ class Interview:
             note = ", may ask for a code: not looked with" if profile.asks else ""
             options.append(Option(profile.name, f"Profile {profile.name}{where}{note}"))
         if not options:
-            return "no credentials"
+            return ""
         self._ask.say("AWS can be asked for hosted zones and databases, to propose answers. It is only read.")
         chosen = self._ask.choose("Ask AWS?", [*options, Option(_NOTHING, "No, do not ask AWS")])
         if chosen == _NOTHING:
