@@ -106,7 +106,7 @@ class Executor:
 
     def _take(self, order: Order) -> None:
         """An order is taken off the inbox only after its decision is a record: a crash never loses one."""
-        if order.id in self._orders_at_work:
+        if order.id in self._orders_at_work or self._comes_too_early(order):
             return
 
         def submit(name: str, work: Callable[[], None]) -> None:
@@ -118,6 +118,13 @@ class Executor:
             self._interrupted.set()
         if order.id not in self._orders_at_work:
             self._book.journal.take(order)
+
+    def _comes_too_early(self, order: Order) -> bool:
+        """A yes waits until the gate is read, or until the order before it is answered."""
+        if order.command != "approve":
+            return False
+        gates = [order.step] if order.step else [step.id for step in self._runbook.steps() if step.gate]
+        return any(gate in self._running for gate in gates)
 
     def _carry_out(self, order: Order, work: Callable[[], None]) -> None:
         work()

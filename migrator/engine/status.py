@@ -137,6 +137,8 @@ def next_command(state: RunState, alive: bool) -> str:
     run = state.run_id
     if state.outcome:
         return f"migrator report {run}"
+    if state.with_status(StepStatus.UNDOING) and not alive:
+        return f"migrator resume {run}"
     gates = [s for s in state.with_status(StepStatus.WAITING) if s.gate]
     if gates:
         confirm = str(gates[0].gate.get("confirm", ""))

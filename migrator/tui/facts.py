@@ -102,7 +102,9 @@ def expected_words(found: Forecast, now: datetime) -> str:
     low, high = now + timedelta(seconds=found.low), now + timedelta(seconds=found.high)
     text = f"ends {clock(high, now)}"
     if (high - low).total_seconds() >= 60:
-        text = f"ends {clock(low, now)}–{clock(high, now)}"
+        same_day = low.astimezone(now.tzinfo).date() == high.astimezone(now.tzinfo).date()
+        late = f"{high.astimezone(now.tzinfo):%H:%M}" if same_day else clock(high, now)
+        text = f"ends {clock(low, now)}–{late}"
     if found.unknown:
         text += " or later"
     return text
@@ -196,11 +198,3 @@ def step_time(watch: Watch, step: Step, now: datetime) -> str:
     if status is StepStatus.PENDING and high:
         return f"~{duration(high)}"
     return ""
-
-
-def describe_expected(watch: Watch, step: Step) -> Line:
-    """What is known of a step's length."""
-    if step.id not in watch.expected:
-        return line(("not known", "dim"))
-    low, high = watch.expected[step.id]
-    return line(f"{duration(low)} to {duration(high)}" if high - low > 1 else f"about {duration(high)}")

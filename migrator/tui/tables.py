@@ -49,10 +49,12 @@ def _resource(resource: Mapping[str, Any], width: int) -> Line:
     seconds = float(resource.get("seconds") or 0.0)
     action = str(resource.get("action", ""))
     hard: Tone = "bad" if action in ("delete", "replace") else "dim"
-    room = max(10, width - 32)
+    shown = action if width >= 70 or hard == "bad" else ""
+    wide = 9 if width >= 70 else len(shown) + bool(shown)
+    room = max(10, width - 20 - wide)
     return line(
         (f"{glyph} {word:<8}", tone),
-        (f"{action:<8}", hard),
+        (f"{shown:<{wide}}", hard),
         fit(str(resource.get("address", "")), room),
         (f" {duration(seconds) if seconds else '':>8}", "dim"),
     )

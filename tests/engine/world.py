@@ -76,7 +76,9 @@ class MemoryJournal:
         return list(self.inbox)
 
     def take(self, order: Order) -> None:
+        self.crash.point()
         self.inbox.remove(order)
+        self.crash.point()
 
     def set_progress(self, step: str, progress: Mapping[str, Any]) -> None:
         pass
@@ -199,9 +201,11 @@ class Simulation:
         crash.count = 0
         return cls(simple(runbook), specs, World(crash), journal, clock)
 
-    def start(self, crash_at: int | None = None, *, policy: Policy | None = None) -> str:
+    def start(
+        self, crash_at: int | None = None, *, policy: Policy | None = None, plan: CrashPlan | None = None
+    ) -> str:
         """A new runner: gives its reason to end; `SimulatedCrash` when it died."""
-        crash = CrashPlan(crash_at)
+        crash = plan or CrashPlan(crash_at)
         self.journal.crash = self.world.crash = crash
         book = Book(self.journal)
         book.append(Kind.RUNNER_STARTED, pid=1)
