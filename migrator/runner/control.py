@@ -267,7 +267,7 @@ def locate(target: str, base: Path) -> tuple[Path, dict[str, Any], Path]:
     path = Path(target)
     if "/" not in target and not path.suffix:
         return find_runbook(target), {}, base
-    if not path.exists():
+    if not path.is_file():
         raise UsageError(
             f"there is no file {target}", next="name a shipped runbook (`migrator runbook list`) or a file"
         )
@@ -307,7 +307,7 @@ def state_of(folder: RunFolder) -> tuple[RunState, Runbook, bool]:
 def _summary(folder: RunFolder) -> RunSummary:
     try:
         state, runbook, alive = state_of(folder)
-    except (MigratorError, ParamError) as error:
+    except (MigratorError, ParamError, OSError, LookupError) as error:
         return RunSummary(
             folder.run_id, folder.path, "", "", "damaged", "", "", "", "", False, "", "", "", str(error)
         )
