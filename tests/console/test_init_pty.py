@@ -50,14 +50,13 @@ class Terminal:
             env=environment,
             dimensions=(40, 100),
             encoding="utf-8",
-            timeout=30,
+            timeout=20,
         )
 
     def answer(self, prompt: str, keys: str) -> None:
         """Waits for a prompt and types."""
-        self.child.expect(prompt + " ")
-        self.child.expect_exact("\x1b[?25")  # the prompt is drawn and reads keys
-        time.sleep(0.15)
+        self.child.expect(prompt)
+        time.sleep(0.2)  # it is drawn before it reads keys
         self.child.send(keys)
 
     def end(self) -> int:
@@ -150,7 +149,7 @@ def test_wrong_answers_are_told_at_once_and_ctrl_c_loses_nothing(spawn: Spawn, t
 def test_a_signal_in_mid_question_loses_nothing(number: signal.Signals, spawn: Spawn, tmp_path: Path) -> None:
     first = spawn()
     choose_habitcraft(first)
-    first.child.expect("source_admin_password_secret: ")
+    first.child.expect("source_admin_password_secret:")
     first.child.kill(number)
     assert first.end() == (-9 if number is signal.SIGKILL else 128 + number)
     go_on(spawn())
@@ -160,7 +159,7 @@ def test_a_signal_in_mid_question_loses_nothing(number: signal.Signals, spawn: S
 def test_a_closed_terminal_loses_nothing(spawn: Spawn, tmp_path: Path) -> None:
     first = spawn()
     choose_habitcraft(first)
-    first.child.expect("source_admin_password_secret: ")
+    first.child.expect("source_admin_password_secret:")
     first.child.close(force=False)
     until = time.monotonic() + 10
     while first.child.isalive() and time.monotonic() < until:
@@ -172,10 +171,10 @@ def test_a_closed_terminal_loses_nothing(spawn: Spawn, tmp_path: Path) -> None:
 
 def test_the_terminal_is_whole_after_sigterm(spawn: Spawn) -> None:
     terminal = spawn("--runbook", "habitcraft")
-    before = termios.tcgetattr(terminal.child.fd)
-    terminal.child.expect("domain: ")
-    raw = termios.tcgetattr(terminal.child.fd)
+    before = termios.tcgetattr(terminal.child.child_fd)
+    terminal.child.expect("domain:")
+    raw = termios.tcgetattr(terminal.child.child_fd)
     assert raw[3] & termios.ECHO == 0
     terminal.child.kill(signal.SIGTERM)
     terminal.child.expect_exact("\x1b[?25h\x1b[?2004l")
-    assert termios.tcgetattr(terminal.child.fd)[:4] == before[:4]
+    assert termios.tcgetattr(terminal.child.child_fd)[:4] == before[:4]
