@@ -11,7 +11,7 @@ rehearse: $(STAMP)
 
 # Everything: the check, then engines, crash tests and rehearsals, two files at a time, the longest first.
 test: check
-	$(BIN)/python -m pytest -m "engine or crash or rehearsal" -n 2 --dist loadfile tests/rehearsal tests/phases tests
+	$(BIN)/python -m pytest -m "engine or crash or rehearsal" -n 2 --dist loadfile --no-loadscope-reorder
 
 # Fast: format, lint, types, import contracts, unit tests. Under two minutes.
 check: $(STAMP)

@@ -12,6 +12,7 @@ from tests.rehearsal.secrecy import canaries
 
 if __name__ == "__main__":
     folder, instance, database = sys.argv[1:]
-    manifest = read_manifest(Path(folder) / "lab")
+    lab = Path(folder) / "lab"
+    manifest = read_manifest(lab)
     assert manifest is not None
-    print(json.dumps({"world": world(manifest, instance, database), "secrets": canaries(manifest)}))
+    print(json.dumps({"world": world(manifest, instance, database), "secrets": canaries(lab, manifest)}))

@@ -15,11 +15,10 @@ from tests.rehearsal.harness import Account
 _STORES = ("work", "lab")
 
 
-def canaries(manifest: Manifest) -> dict[str, str]:
+def canaries(lab: Path, manifest: Manifest) -> dict[str, str]:
     """Every secret of the twin by name: the operator's files, what the application has, what was made on the way."""
     found: dict[str, str] = {}
-    folder = manifest.ca_file.parent
-    for file in (folder / "secrets").iterdir():
+    for file in (lab / "secrets").iterdir():
         found[file.name] = file.read_text(encoding="utf-8").strip()
     found["token of the twin"] = manifest.token
     for name, text in Account(manifest).secret_values().items():
