@@ -64,8 +64,10 @@ class Interview:
 
     def run(self) -> int:
         """Asks everything and writes the file; gives the exit code."""
-        self._ask.say(f"A new migration, to be written to {self._path}. Nothing else is changed by this,")
-        self._ask.say("and no secret is asked for. Ctrl-C at any time: your answers are kept.")
+        self._ask.say(
+            f"A new migration, to be written to {self._path}. Nothing else is changed by this, and no secret "
+            "is asked for. Ctrl-C at any time: your answers are kept."
+        )
         self._ask.say()
         if not self._take_up():
             return int(ExitCode.DONE)
@@ -204,6 +206,11 @@ class Interview:
         rest = [v for v in runbook.variables if v not in needed_of(runbook) and v.name not in done]
         if not rest:
             return
+        for variable in [v for v in rest if uses.elsewhere(v, self._kept.region)]:
+            self._ask.say()
+            self._ask.say(f"The default of {variable.name} is not in {self._kept.region}, so it is asked:")
+            self._question(variable, runbook, uses, "")
+            rest.remove(variable)
         self._ask.say()
         chosen = self._ask.choose(
             f"{len(rest)} values have a default or may be left out. Look at them too?",
@@ -236,6 +243,8 @@ class Interview:
 
     def _text(self, variable: Variable, runbook: Runbook, uses: Uses) -> str:
         default = text_of(variable, variable.default)
+        if uses.elsewhere(variable, self._kept.region):
+            default = ""
         before = self._kept.answers.get(variable.name) or self._kept.offered.get(variable.name, "")
         if variable.choices or variable.type == "boolean":
             values = variable.choices or ("true", "false")
