@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -31,10 +32,15 @@ _ORDERS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code (see `ExitCode`)."""
-    options = _parser().parse_args(argv)
+    os.umask(0o077)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
+        options = _parser().parse_args(argv)
         handler: Handler = options.handler
-        return handler(options)
+        code = handler(options)
+        sys.stdout.flush()
+        return code
     except MigratorError as error:
         print(f"migrator: {error}", file=sys.stderr)  # noqa: T201
         return int(error.exit_code)
@@ -85,7 +91,11 @@ def _add_starting(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     ):
         parser = commands.add_parser(name, help=what, description=what)
         parser.add_argument(
-            "target", metavar="FILE|NAME", help="a migration file, or a shipped runbook's name"
+            "target",
+            metavar="FILE|NAME",
+            nargs="?",
+            default="migration.yaml",
+            help="a migration file, or a shipped runbook's name (default: migration.yaml)",
         )
         _add_leading(parser)
         if name == "rehearse":
