@@ -69,6 +69,8 @@ def within(seconds: float, look: Callable[[], T], otherwise: T) -> tuple[T, str]
             found.append(look())
         except MigratorError as error:
             failed.append(clean_line(error.what, 300))
+        except OSError as error:
+            failed.append(clean_line(error.strerror or str(error) or type(error).__name__, 300))
         except Exception as error:  # noqa: BLE001 - a look that fails, for whatever reason, must harm nothing
             failed.append(clean_line(f"{type(error).__name__}: {error}", 300))
 

@@ -47,7 +47,7 @@ def fitting_answers(runbook: Runbook, *, every: bool) -> dict[str, str]:
     return {
         variable.name: fitting(variable)
         for variable in runbook.variables
-        if every or (variable.required and variable.default is None)
+        if every or (variable.required and variable.default in (None, ""))
     }
 
 

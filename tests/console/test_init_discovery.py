@@ -20,6 +20,7 @@ from migrator.errors import CredentialsError, Refused
 from migrator.tools import discovery
 from migrator.tools.discovery import AwsProfile, Zone
 from migrator.tools.process import LocalProcesses
+from tests.postgres_lab import Lab
 
 CONFIG = """\
 [default]
@@ -216,3 +217,22 @@ def test_a_server_that_is_no_database_is_told(port: int, monkeypatch: pytest.Mon
     version, problem = discovery.server_version(database, Aws({}))
     assert version == ""
     assert "NONE is not set" in problem
+
+
+@pytest.mark.engine
+def test_a_real_server_tells_its_version_by_a_secret_reference(lab: Lab, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(lab.master_password.reveal(), "utf-8")
+    port = lab.clusters.target.port
+    database = Database(
+        "127.0.0.1", port, "postgres", lab.master, SecretRef(f"file:{secret}"), sslmode="disable"
+    )
+    version, problem = discovery.server_version(database, Aws({}))
+    assert problem == ""
+    assert version.split(".")[0].isdecimal()
+    secret.write_text("wrong-password", "utf-8")
+    version, problem = discovery.server_version(database, Aws({}))
+    assert version == ""
+    assert "wrong-password" not in problem
+    assert problem

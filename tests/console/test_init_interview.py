@@ -280,6 +280,19 @@ def test_the_database_is_tried_once_all_of_it_is_known(folder: Path) -> None:
     assert person.defaults["source_database_host:"] == "192.0.2.7"
 
 
+def test_availability_zones_of_another_region_are_asked_for(folder: Path) -> None:
+    machine = Machine(
+        profiles=(AwsProfile("prod", "eu-west-1"),),
+        facts=AwsFacts(availability_zones=("eu-west-1a", "eu-west-1b", "eu-west-1c")),
+    )
+    person = Person({**habitcraft(folder), "Ask AWS?": "prod"})
+    sit(folder, person, machine, runbook="habitcraft").run()
+    values, _ = resolve_values(
+        LocalControl(folder).runbook("habitcraft"), load_migration(folder / FILE).values, "run"
+    )
+    assert values["availability_zones"] == ["eu-west-1a", "eu-west-1b"]
+
+
 def test_a_database_that_does_not_answer_can_be_answered_again(folder: Path) -> None:
     machine = Machine(closed="connection refused")
     hosts = iter(["db.example.com", "db2.example.com"])

@@ -63,7 +63,8 @@ class Terminal:
         """Its exit code; negative for a signal."""
         self.child.expect(pexpect.EOF)
         self.child.close()
-        return self.child.exitstatus if self.child.exitstatus is not None else -self.child.signalstatus
+        code = self.child.exitstatus
+        return int(code) if code is not None else -int(self.child.signalstatus)
 
 
 @pytest.fixture

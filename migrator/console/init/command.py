@@ -90,7 +90,7 @@ def problems_of(runbook: Runbook, answers: Mapping[str, str], *, missing: bool =
     ]
     for variable in runbook.variables:
         text = answers.get(variable.name, "")
-        needed = variable.required and variable.default is None
+        needed = variable.required and variable.default in (None, "")
         if text.strip():
             problem = problem_with(variable, text)
             lines += [f"{variable.name}: {problem}"] if problem else []
@@ -145,7 +145,7 @@ def _with_person(control: InitControl, options: InitOptions, folder: Path, given
                 return interview.run()
         except (KeyboardInterrupt, EOFError):
             place = "" if options.folder == "." else f" {shlex.quote(options.folder)}"
-            count = interview.count()
+            count = interview.keep_or_forget()
             print()
             if count:
                 print(

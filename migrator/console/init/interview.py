@@ -6,45 +6,28 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from migrator.console.init.answers import MAX_CHARACTERS, how_to_answer, problem_with, text_of, text_of_node
 from migrator.console.init.asker import Asker, Option
 from migrator.console.init.command import InitControl, InitOptions, next_commands
 from migrator.console.init.document import FILE, render, runbook_reference, write_migration
 from migrator.console.init.kept import Kept, Notebook
-from migrator.console.init.proposals import DatabaseUse, Findings, Proposal, Uses, known_values
+from migrator.console.init.proposals import DatabaseUse, Proposal, Uses, known_values
+from migrator.console.init.scout import Scout, Sight
 from migrator.contracts.postgres import Database
 from migrator.errors import ExitCode, MigratorError, UsageError
 from migrator.loading.migration import find_runbook, load_migration, shipped_runbooks
 from migrator.loading.problems import nearest, shown
 from migrator.model.runbook import Runbook, Variable
 from migrator.sanitize import clean_line
-from migrator.tools.discovery import AwsFacts, AwsProfile
 
 _OTHER, _NOTHING, _STOP = "\0other", "\0nothing", "\0stop"
 _MOST_PROPOSALS = 12
-_REGION = Variable("region", "string", "", pattern=r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 
 
-class Sight(Protocol):
-    """What an interview can look at (see `look.Look`)."""
-
-    @property
-    def profiles(self) -> tuple[AwsProfile, ...]: ...
-    @property
-    def own_credentials(self) -> bool: ...
-    @property
-    def images(self) -> tuple[str, ...]: ...
-    @property
-    def layouts(self) -> tuple[str, ...]: ...
-    @property
-    def database(self) -> tuple[str, int] | None: ...
-    def region_of(self, profile: str) -> str: ...
-    def aws(self, profile: str, region: str) -> AwsFacts: ...
-    def unreachable(self, host: str, port: int) -> str: ...
-    def version(self, database: Database, profile: str, region: str) -> tuple[str, str]: ...
-    def secret_problem(self, reference: str) -> str: ...
+def needed_of(runbook: Runbook) -> list[Variable]:
+    """The variables that must be answered."""
+    return [v for v in runbook.variables if v.required and v.default in (None, "")]
 
 
 class Interview:
@@ -68,17 +51,23 @@ class Interview:
         self._options = options
         self._given = dict(given)
         self._kept = Kept(started=datetime.now(UTC).isoformat(timespec="seconds"))
-        self._findings = Findings()
+        self._scout = Scout(asker, sight, self._kept, self._save)
         self._checked: set[Database] = set()
 
-    def count(self) -> int:
-        """How many answers are on disk."""
-        return len(self._kept.answers) + len(self._kept.accepted) if self._notebook.path.exists() else 0
+    def keep_or_forget(self) -> int:
+        """After an interruption: how many answers are on disk; a file without any is removed."""
+        kept, _ = self._notebook.read()
+        if kept is None or not (kept.answers or kept.accepted or kept.offered):
+            self._notebook.forget()
+            return 0
+        return len({*kept.answers, *kept.accepted, *kept.offered})
 
     def run(self) -> int:
         """Asks everything and writes the file; gives the exit code."""
-        self._ask.say(f"A new migration, to be written to {self._path}. Nothing else is changed by this,")
-        self._ask.say("and no secret is asked for. Ctrl-C at any time: your answers are kept.")
+        self._ask.say(
+            f"A new migration, to be written to {self._path}. Nothing else is changed by this, and no secret "
+            "is asked for. Ctrl-C at any time: your answers are kept."
+        )
         self._ask.say()
         if not self._take_up():
             return int(ExitCode.DONE)
@@ -86,9 +75,13 @@ class Interview:
         self._take_given(runbook)
         self._save()
         uses = Uses(runbook)
-        self._look(runbook, uses)
+        self._scout = Scout(self._ask, self._sight, self._kept, self._save)
+        self._scout.look([v for v in needed_of(runbook) if v.name not in self._kept.answers], uses)
         self._needed(runbook, uses)
         self._defaults(runbook, uses)
+        return self._end(runbook, uses)
+
+    def _end(self, runbook: Runbook, uses: Uses) -> int:
         while (chosen := self._review(runbook)) not in (_NOTHING, _STOP):
             self._question(next(v for v in runbook.variables if v.name == chosen), runbook, uses, "")
         if chosen == _STOP or not self._write(runbook):
@@ -196,67 +189,10 @@ class Interview:
     def _save(self) -> None:
         self._notebook.save(self._kept)
 
-    # ------------------------------------------------------------------ looking around
-
-    def _look(self, runbook: Runbook, uses: Uses) -> None:
-        """Looks for proposals, in the account only when the person agrees."""
-        open_ = [v for v in runbook.variables if self._is_needed(v) and v.name not in self._kept.answers]
-        self._findings = Findings(profiles=self._sight.profiles)
-        if any(uses.wants_images(v) for v in open_):
-            self._findings.images, self._findings.layouts = self._sight.images, self._sight.layouts
-        if any(uses.field(v.name) == "host" for v in open_):
-            self._findings.database = self._sight.database
-        if any(uses.wants_aws(v) or uses.wants_region(v) for v in open_):
-            self._look_at_aws()
-        self._findings.region = self._kept.region or self._sight.region_of(self._kept.profile)
-
-    def _look_at_aws(self) -> None:
-        kept = self._kept
-        if not kept.aws:
-            kept.aws = self._choose_credentials()
-            self._save()
-        if kept.aws != "look":
-            return
-        self._ask.say("Asking AWS ...")
-        facts = self._findings.aws = self._sight.aws(kept.profile, kept.region)
-        if facts.account:
-            self._ask.say(
-                f"Account {clean_line(facts.account, 40)}: {len(facts.zones)} public hosted zones, "
-                f"{len(facts.databases)} PostgreSQL databases in {kept.region}."
-            )
-        for problem in facts.problems:
-            self._ask.say(f"Not known from AWS: {problem}")
-        self._ask.say()
-
-    def _choose_credentials(self) -> str:
-        options = [Option(_OTHER, "Credentials of the environment")] if self._sight.own_credentials else []
-        for profile in self._sight.profiles:
-            where = f" ({profile.region})" if profile.region else ""
-            note = ", may ask for a code: not looked with" if profile.asks else ""
-            options.append(Option(profile.name, f"Profile {profile.name}{where}{note}"))
-        if not options:
-            return ""
-        self._ask.say("AWS can be asked for hosted zones and databases, to propose answers. It is only read.")
-        chosen = self._ask.choose("Ask AWS?", [*options, Option(_NOTHING, "No, do not ask AWS")])
-        if chosen == _NOTHING:
-            return "no"
-        self._kept.profile = "" if chosen == _OTHER else chosen
-        self._kept.region = self._ask.text(
-            "Region:",
-            self._sight.region_of(self._kept.profile),
-            lambda text: problem_with(_REGION, text) and "This is not a region such as us-west-2.",
-        ).strip()
-        asks = any(each.asks for each in self._sight.profiles if each.name == self._kept.profile)
-        return "may ask for a code" if asks else "look"
-
     # ------------------------------------------------------------------ questions
 
-    @staticmethod
-    def _is_needed(variable: Variable) -> bool:
-        return variable.required and variable.default in (None, "")
-
     def _needed(self, runbook: Runbook, uses: Uses) -> None:
-        needed = [variable for variable in runbook.variables if self._is_needed(variable)]
+        needed = needed_of(runbook)
         rest = len(runbook.variables) - len(needed)
         self._ask.say(f"{len(needed)} values are needed. {rest} more have a default or may be left out.")
         for number, variable in enumerate(needed, start=1):
@@ -267,9 +203,14 @@ class Interview:
 
     def _defaults(self, runbook: Runbook, uses: Uses) -> None:
         done = {*self._kept.answers, *self._kept.accepted}
-        rest = [v for v in runbook.variables if not self._is_needed(v) and v.name not in done]
+        rest = [v for v in runbook.variables if v not in needed_of(runbook) and v.name not in done]
         if not rest:
             return
+        for variable in [v for v in rest if uses.elsewhere(v, self._kept.region)]:
+            self._ask.say()
+            self._ask.say(f"The default of {variable.name} is not in {self._kept.region}, so it is asked:")
+            self._question(variable, runbook, uses, "")
+            rest.remove(variable)
         self._ask.say()
         chosen = self._ask.choose(
             f"{len(rest)} values have a default or may be left out. Look at them too?",
@@ -297,13 +238,13 @@ class Interview:
             self._ask.say("  A rehearsal does not need it: it uses the twin's.")
         self._answer(variable, self._text(variable, runbook, uses))
         if variable.type == "secret_ref" and (text := self._kept.answers.get(variable.name)):
-            problem = self._sight.secret_problem(text)
-            if problem:
-                self._ask.say(f"  Not readable here yet: {problem}. It must be when the real run starts.")
+            self._scout.try_secret(text)
         self._check_databases(runbook, uses, variable)
 
     def _text(self, variable: Variable, runbook: Runbook, uses: Uses) -> str:
         default = text_of(variable, variable.default)
+        if uses.elsewhere(variable, self._kept.region):
+            default = ""
         before = self._kept.answers.get(variable.name) or self._kept.offered.get(variable.name, "")
         if variable.choices or variable.type == "boolean":
             values = variable.choices or ("true", "false")
@@ -311,7 +252,7 @@ class Interview:
             if not variable.required and not default:
                 options.append(Option("", "no value"))
             return self._ask.choose(f"{variable.name}:", options, before or default)
-        found = uses.proposals(variable, self._findings, known_values(runbook, self._kept.answers))
+        found = uses.proposals(variable, self._scout.findings, known_values(runbook, self._kept.answers))
         found = [each for each in found if not problem_with(variable, each.text)][:_MOST_PROPOSALS]
         if before and not problem_with(variable, before):
             found = [Proposal(before, "answered before"), *(each for each in found if each.text != before)]
@@ -342,23 +283,8 @@ class Interview:
             database = use.database(values)
             if variable.name in use.variables.values() and database and database not in self._checked:
                 self._checked.add(database)
-                if not self._try(database):
+                if not self._scout.database_answers(database):
                     self._again(use, runbook, uses)
-
-    def _try(self, database: Database) -> bool:
-        where = clean_line(f"{database.host}:{database.port}", 200)
-        self._ask.say(f"  Trying the database at {where} ...")
-        if problem := self._sight.unreachable(database.host, database.port):
-            self._ask.say(f"  It was not reached: {problem}.")
-            return False
-        version, problem = self._sight.version(database, self._kept.profile, self._findings.region)
-        if problem:
-            self._ask.say(
-                f"  It can be reached, but {clean_line(database.user, 60)} did not get in: {problem}."
-            )
-            return False
-        self._ask.say(f"  PostgreSQL {version} answers.")
-        return True
 
     def _again(self, use: DatabaseUse, runbook: Runbook, uses: Uses) -> None:
         chosen = self._ask.choose(
@@ -371,7 +297,7 @@ class Interview:
         if chosen == "again":
             for variable in runbook.variables:
                 if variable.name in use.variables.values() and (
-                    self._is_needed(variable) or variable.name in self._kept.answers
+                    variable in needed_of(runbook) or variable.name in self._kept.answers
                 ):
                     self._question(variable, runbook, uses, "again")
 
@@ -380,7 +306,7 @@ class Interview:
     def _review(self, runbook: Runbook) -> str:
         """Shows all answers; gives the name of one to change, `_NOTHING` to write, or `_STOP`."""
         answers = self._kept.answers
-        missing = [v.name for v in runbook.variables if self._is_needed(v) and v.name not in answers]
+        missing = [v.name for v in runbook.variables if v in needed_of(runbook) and v.name not in answers]
         if missing:
             return missing[0]
         self._ask.say()

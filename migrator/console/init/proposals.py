@@ -107,6 +107,12 @@ class Uses:
         """Whether this is a profile of the AWS configuration."""
         return variable.name == "profile" or variable.name.endswith("aws_profile")
 
+    def elsewhere(self, variable: Variable, region: str) -> bool:
+        """Whether the default is a list of availability zones of another region."""
+        zones = variable.default if isinstance(variable.default, list | tuple) else ()
+        foreign = any(not str(zone).startswith(region) for zone in zones)
+        return bool(region) and foreign and self._ends(variable, "availability_zones")
+
     def _ends(self, variable: Variable, *names: str) -> bool:
         return any(use.endswith(names) for use in self.of(variable.name))
 
