@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.screen import Screen
 
 from migrator.contracts.control import Control
@@ -24,10 +25,17 @@ from migrator.tui.watch import Watch
 _SIGNALS = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
 
 
+def _palette() -> type[Provider]:
+    """The palette's commands; loaded when the palette is first opened."""
+    from migrator.tui.palette import Commands
+
+    return Commands
+
+
 class MigratorApp(App[int]):
     """Shows one first screen. `last` is the run that was seen last, for the words after the end."""
 
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_palette}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "ask_to_leave", show=False, priority=True, system=True),
         Binding("ctrl+q", "detach_all", show=False, priority=True, system=True),
@@ -93,13 +101,6 @@ class MigratorApp(App[int]):
     def action_detach_all(self) -> None:
         """Ends the viewer; runs go on."""
         self.exit(0)
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers for this screen."""
-        from migrator.tui.palette import commands
-
-        for title, help_text, callback in commands(self, screen):
-            yield SystemCommand(clean_line(title, 120), clean_line(help_text, 160), callback)
 
 
 def exit_code(watch: Watch | None) -> ExitCode:

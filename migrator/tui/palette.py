@@ -7,13 +7,50 @@ from functools import partial
 from typing import Any
 
 from textual.app import App
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.markup import MarkupError, escape
 from textual.screen import Screen
 
+from migrator.sanitize import clean_line
 from migrator.tui.home import HomeScreen
 from migrator.tui.run import TABS, RunScreen
 from migrator.tui.steptext import commands_of, look_of
 
 Command = tuple[str, str, Callable[[], Any]]
+
+
+class Commands(Provider):
+    """The palette's source. Its texts are escaped: titles come from runbooks and commands from tools."""
+
+    async def discover(self) -> Hits:
+        """Everything, before anything is typed."""
+        for title, told, callback in commands(self.app, self.screen):
+            text = _escaped(title)
+            yield DiscoveryHit(text, callback, text=text, help=_escaped(told))
+
+    async def search(self, query: str) -> Hits:
+        """What matches."""
+        matcher = self.matcher(query)
+        for title, told, callback in commands(self.app, self.screen):
+            text = clean_line(title, 120)
+            score = matcher.match(text)
+            if score > 0:
+                yield Hit(score, _escaped(title), callback, text=text, help=_escaped(told))
+
+
+def _escaped(text: str) -> str:
+    """The palette reads markup: a text that does not come back as it is loses its brackets."""
+    cleaned = clean_line(text, 120)
+    escaped = escape(cleaned)
+    try:
+        faithful = Content.from_markup(escaped).plain == cleaned
+    except MarkupError:
+        faithful = False
+    return escaped if faithful else cleaned.translate(_NO_MARKUP)
+
+
+_NO_MARKUP = str.maketrans({"[": "(", "]": ")", "\\": "/"})
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterator[Command]:

@@ -9,7 +9,7 @@ from migrator.model.runbook import StepKind
 from migrator.model.state import StepStatus
 from migrator.tui.facts import downtime, mode_span
 from migrator.tui.paint import Line, line
-from migrator.tui.steptext import doubt_lines, trouble_lines
+from migrator.tui.steptext import doubt_in_short, trouble_lines
 from migrator.tui.watch import Watch
 from migrator.tui.words import LOOKS, clock, clock_seconds, duration, moment, plural, run_look
 
@@ -37,20 +37,18 @@ def _who(watch: Watch, now: datetime) -> list[Line]:
     rows = [
         line(mode_span(watch), (f"  {watch.runbook.title}", "strong")),
         line((f"{look.glyph} {look.word}", look.tone), (f"   run {state.run_id}", "dim")),
-        line(
-            ("started  ", "head"),
-            f"{clock(moment(state.created), now)} by {state.who or 'nobody named'} on {created.get('host') or 'this machine'}",
-        ),
     ]
+    began = f"{clock(moment(state.created), now)} by {state.who or 'nobody named'}"
+    rows.append(line(("started    ", "head"), f"{began} on {created.get('host') or 'this machine'}"))
     if runners:
         leader = runners[-1].body
         told = f"{leader.get('who') or 'nobody named'} on {leader.get('host') or 'this machine'}"
-        rows.append(line(("last led ", "head"), f"by {told}; last sign {clock_seconds(last, now)}"))
+        rows.append(line(("last led   ", "head"), f"by {told}; last sign {clock_seconds(last, now)}"))
     why = watch.state.stopped.get("reason")
     if not watch.alive:
         told = f"it stopped: {why}" if why else "it ended without a word (killed, or the machine went down)"
-        rows.append(line(("runner   ", "head"), (told, "ask" if why else "bad")))
-    return [*rows, line()]
+        rows.append(line(("runner     ", "head"), (told, "ask" if why else "bad")))
+    return rows
 
 
 def _done(watch: Watch) -> list[Line]:
@@ -62,13 +60,14 @@ def _done(watch: Watch) -> list[Line]:
         r for r in watch.records if r.kind is Kind.REPROVED and since is not None and r.seq > since and r.body["ok"]
     ]
     actions = [s for s in done if s.kind is StepKind.ACTION]
-    rows = [line((f"{LOOKS[StepStatus.DONE].glyph} done    ", "good"), f"{len(done)} of {plural(len(steps), 'step')}")]
+    count = f"{len(done)} of {plural(len(steps), 'step')}"
     if watch.alive:
-        rows.append(line(("          proven again since this runner began: ", "dim"), str(len(proven))))
+        count += f"; {len(proven)} proven again since this runner began"
     elif actions:
-        rows.append(line(("          they are proven again against the world before anything is sent", "dim")))
+        count += "; proven again against the world before anything is sent"
+    rows = [line(("✓ done     ", "good"), count)]
     if skipped:
-        rows.append(line(("» skipped ", "ask"), ", ".join(s.id for s in skipped)))
+        rows.append(line(("» skipped  ", "ask"), ", ".join(s.id for s in skipped)))
     return rows
 
 
@@ -76,11 +75,11 @@ def _changed(watch: Watch, now: datetime) -> list[Line]:
     changed = [s for s in watch.runbook.steps() if watch.step(s).reproved and not watch.step(s).reproved.get("ok")]
     if not changed:
         told = "nothing found so far" if watch.alive else "not known until the run goes on"
-        return [line(("~ changed ", "head"), (told, "dim"))]
+        return [line(("~ changed  ", "head"), (told, "dim"))]
     rows = []
     for step in changed:
         found = watch.step(step).reproved
-        rows.append(line(("✗ CHANGED ", "bad"), f"{step.id}: {found.get('evidence', '')} ({clock_seconds(str(found['at']), now)})"))
+        rows.append(line(("✗ CHANGED  ", "bad"), f"{step.id}: {found.get('evidence', '')} ({clock_seconds(str(found['at']), now)})"))
     return rows
 
 
@@ -90,8 +89,8 @@ def _doubt(watch: Watch, now: datetime) -> list[Line]:
         return [line(("? in doubt ", "head"), ("nothing", "dim"))]
     rows: list[Line] = []
     for step in found:
-        rows += [line(("? IN DOUBT ", "bad"), (step.title, "strong"), (f"  {step.id}", "dim"))]
-        rows += [line("    ", *row) for row in doubt_lines(watch, step, now)[2:]]
+        rows.append(line(("? IN DOUBT ", "bad"), (step.title, "strong"), (f"  {step.id}", "dim")))
+        rows += [line(("           ", "dim"), told) for told in doubt_in_short(watch, step, now)]
     return rows
 
 
@@ -100,7 +99,7 @@ def _trouble(watch: Watch) -> list[Line]:
     for step in watch.with_status(StepStatus.FAILED, StepStatus.BLOCKED, StepStatus.UNDO_FAILED):
         look = LOOKS[watch.step_status(step)]
         rows.append(line((f"{look.glyph} {look.word}  ", look.tone), (step.title, "strong"), (f"  {step.id}", "dim")))
-        rows += [line("    ", *row) for row in trouble_lines(watch, step)[1:]]
+        rows += [line(("           ", "dim"), *row) for row in trouble_lines(watch, step)[1:4]]
     return rows
 
 
@@ -128,7 +127,7 @@ def _danger(watch: Watch, now: datetime) -> list[Line]:
 
 def next_lines(watch: Watch, now: datetime) -> list[Line]:
     """What the next key will do, exactly."""
-    rows: list[Line] = [line(), line(("What the next key does", "head"))]
+    rows: list[Line] = [line(("What the next key does", "head"))]
     if watch.state.outcome:
         return [*rows, line(("Enter ", "key"), "opens the run; it has ended and nothing can change any more")]
     if watch.alive:

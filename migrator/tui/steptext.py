@@ -140,6 +140,21 @@ def doubt_lines(watch: Watch, step: Step, now: datetime) -> list[Line]:
     return rows
 
 
+def doubt_in_short(watch: Watch, step: Step, now: datetime) -> list[str]:
+    """The same in two or three sentences."""
+    records = watch.of_step(step.id)
+    intent, probe = _last(records, Kind.INTENT), _last(records, Kind.PROBED)
+    outcome = _last(records, Kind.OUTCOME)
+    began = f"began {clock_seconds(intent.at, now)}" if intent else "began"
+    error = outcome.body.get("error") if outcome and (intent is None or outcome.seq > intent.seq) else None
+    ended = f"ended with: {error.get('what', '')}" if error else "no end was recorded"
+    told = [f"It {began}; {ended}."]
+    if probe is not None and (intent is None or probe.seq > intent.seq):
+        verdict = str(probe.body.get("verdict", ""))
+        return [*told, f"The world said {verdict.upper()}: {probe.body.get('evidence', '')}", VERDICTS.get(verdict, "")]
+    return [*told, "The world has not been asked yet; that is done first."]
+
+
 def _last(records: Sequence[Record], kind: Kind) -> Record | None:
     return next((record for record in reversed(records) if record.kind is kind), None)
 

@@ -86,22 +86,22 @@ def _copy(step: str, detail: Mapping[str, Any], width: int) -> list[Line]:
     rate = float(detail.get("bytes_per_second") or 0.0)
     total = sum(int(t.get("bytes_total") or 0) for t in tables)
     done = sum(_bytes_done(t) for t in tables)
-    left = f", {duration((total - done) / rate)} left" if rate > 0 and total > done else ""
-    speed = f", {size(rate)}/s" if rate > 0 else ""
-    head = f"{str(detail.get('stage', step)).capitalize()}  {size(done)} of {size(total)}{speed}{left}"
-    room = max(12, width - 44)
-    names = line((f"{'':<11}{'table':<{room}}{'rows':>14}{'size':>11}", "dim"))
-    rows = [line((head, "head"), (f"  {step}", "dim")), names]
+    left = f"{duration((total - done) / rate)} left" if rate > 0 and total > done else ""
+    speed = f"{size(rate)}/s" if rate > 0 else ""
+    narrow = width < 60
+    told = ", ".join(part for part in (speed, left) if part)
+    first = line((f"{str(detail.get('stage', step)).capitalize()}  {size(done)} of {size(total)}", "head"))
+    rows = [first, line(told)] if narrow and told else [(*first, *line(f"  {told}", (f"  {step}", "dim")))]
+    room = max(12, width - (25 if narrow else 44))
+    sizes = "" if narrow else f"{'size':>11}"
+    rows.append(line((f"{'':<10}{'table':<{room}}{'rows':>14}{sizes}", "dim")))
     for table in tables:
         glyph, word, tone = _STATES.get(str(table.get("state")), ("·", "", "dim"))
         rows_done, rows_total = table.get("rows_done"), int(table.get("rows_total") or 0)
-        told = number(rows_total) if rows_done is None else f"{number(rows_done)}/{_short(rows_total)}"
+        counted = number(rows_total) if rows_done is None else f"{number(rows_done)}/{_short(rows_total)}"
+        big = "" if narrow else f"{size(int(table.get('bytes_total') or 0)):>11}"
         rows.append(
-            line(
-                (f"{glyph} {word:<9}", tone),
-                fit(str(table.get("name", "")), room),
-                f"{told:>14}{size(int(table.get('bytes_total') or 0)):>11}",
-            )
+            line((f"{glyph} {word:<8}", tone), fit(str(table.get("name", "")), room), f"{counted:>14}{big}")
         )
     return rows
 

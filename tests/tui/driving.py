@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textual import events
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, Static
@@ -39,8 +40,11 @@ class Seat:
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
-        names = {" ": "space", ".": "full_stop", "_": "underscore", "-": "minus"}
-        await self.press(*(names.get(letter, letter) for letter in text))
+        """Into the field that has the keys, as a paste."""
+        field = self.app.screen.focused
+        assert isinstance(field, Input), f"no field has the keys but {field}"
+        field.post_message(events.Paste(text))
+        await self.pilot.pause()
 
     async def until(self, found: Callable[[], bool], seconds: float = 5.0) -> None:
         end = time.monotonic() + seconds
@@ -88,7 +92,7 @@ def play(first: Callable[[], Screen[None]], act: Act, *, now: Now = local_now, s
     app = MigratorApp(first, now=now)
 
     async def go() -> None:
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             await act(Seat(app, pilot))
 
