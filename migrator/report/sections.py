@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from migrator.report.markup import Child, Markup, element, join, table
+from migrator.report.markup import Child, Markup, breakable, element, join, table
 from migrator.report.words import (
     KIND_WORDS,
     PONR_WORDS,
@@ -118,7 +118,7 @@ def terraform(report: Mapping[str, Any]) -> Markup | None:
     """What each stack's apply changed."""
     rows: list[tuple[Child, ...]] = [
         (
-            element("b", s["stack"]),
+            element("b", breakable(str(s["stack"]))),
             f"+ {count(s['added'])}",
             f"~ {count(s['changed'])}",
             f"− {count(s['destroyed'])}",

@@ -16,7 +16,7 @@ from tests.report.stories import HOSTILE, TRAFFIC, Story, full, hostile, timelin
 XHTML = "{http://www.w3.org/1999/xhtml}"
 KNOWN = (
     "html head meta title style body header main footer nav section div p span b strong em h1 h2 h3 h4 ul "
-    "li a code table thead tbody tr th td details summary article figure figcaption svg defs pattern path "
+    "li a code table thead tbody tr th td details summary article figure figcaption svg wbr defs pattern path "
     "rect line text "
 )
 ATTRIBUTES = (
