@@ -11,6 +11,7 @@ from migrator.report.words import (
     PONR_WORDS,
     STATUSES,
     count,
+    difference,
     length,
     moment,
     one_line,
@@ -240,10 +241,7 @@ def limits(report: Mapping[str, Any]) -> Markup | None:
     """What a rehearsal cannot know, and every value that was otherwise than it will be."""
     if report["mode"] != "rehearse":
         return None
-    rows = [
-        (d["kind"], element("b", d["name"]), one_line(d["real"]) or "yours to give", one_line(d["rehearsal"]))
-        for d in report["differences"]
-    ]
+    rows = [(d["kind"], element("b", d["name"]), *difference(d)) for d in report["differences"]]
     return join(
         [
             element("ul", [element("li", line) for line in unproven(report)]),

@@ -131,7 +131,7 @@ def test_every_section_of_a_whole_run() -> None:
         "images": "sha256:aaaa",
         "decisions": "all green",
         "steps": "look is there",
-        "limits": "86400.0",
+        "limits": "1 d 0 h",
         "leftovers": "None.",
         "cost": "38.50",
         "versions": "0.1.0",
