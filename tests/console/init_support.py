@@ -37,7 +37,9 @@ def fitting(variable: Variable) -> str:
     for text in texts:
         if text and not problem_with(variable, text):
             return text
-    return find(st.from_regex(variable.pattern, fullmatch=True), lambda text: not problem_with(variable, text))
+    return find(
+        st.from_regex(variable.pattern, fullmatch=True), lambda text: not problem_with(variable, text)
+    )
 
 
 def fitting_answers(runbook: Runbook, *, every: bool) -> dict[str, str]:

@@ -34,7 +34,11 @@ def runbook_of(*variables: Variable) -> Runbook:
         ("string", "no", "no"),
         ("string", "1.10", "1.10"),
         ("string", "null", "null"),
-        ("string", "- x: #1 'a' \"b\" \\ {c} [d] & * ! | > % @ `", "- x: #1 'a' \"b\" \\ {c} [d] & * ! | > % @ `"),
+        (
+            "string",
+            "- x: #1 'a' \"b\" \\ {c} [d] & * ! | > % @ `",
+            "- x: #1 'a' \"b\" \\ {c} [d] & * ! | > % @ `",
+        ),
         ("string", "  spaces around  ", "spaces around"),
         ("integer", "5432", 5432),
         ("number", "1.5", 1.5),
@@ -119,7 +123,10 @@ def test_no_answer_is_fine_where_there_may_be_no_value() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(TYPES), st.text(max_size=60) | st.text(alphabet="[]{},:#&*!|>'\"%@`=- \\ab1.", max_size=40))
+@given(
+    st.sampled_from(TYPES),
+    st.text(max_size=60) | st.text(alphabet="[]{},:#&*!|>'\"%@`=- \\ab1.", max_size=40),
+)
 def test_any_text_is_refused_or_reads_back_the_same(kind: str, text: str) -> None:
     asked = variable(kind)
     if problem_with(asked, text):
@@ -152,7 +159,9 @@ def test_a_default_is_shown_as_a_person_would_type_it(kind: str, value: Any, tex
 
 @pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("name", shipped_runbooks())
-def test_the_written_file_round_trips_for_every_shipped_runbook(name: str, every: bool, tmp_path: Path) -> None:
+def test_the_written_file_round_trips_for_every_shipped_runbook(
+    name: str, every: bool, tmp_path: Path
+) -> None:
     runbook = LocalControl(tmp_path).runbook(name)
     answers = fitting_answers(runbook, every=every)
     path = tmp_path / "migration.yaml"

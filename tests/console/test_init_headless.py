@@ -73,14 +73,20 @@ def test_every_problem_is_told_at_once_and_nothing_is_written(
     assert not (folder / "migration.yaml").exists()
 
 
-def test_a_file_that_is_there_is_only_replaced_when_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_there_is_only_replaced_when_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "migration.yaml").write_text("mine", "utf-8")
     assert main([*BASE, *NEEDED]) == 2
     assert "not touched" in capsys.readouterr().err
     assert (folder / "migration.yaml").read_text("utf-8") == "mine"
     assert main([*BASE, *NEEDED, "--overwrite"]) == 0
     assert (folder / "migration.yaml.old").read_text("utf-8") == "mine"
-    assert sorted(each.name for each in folder.iterdir()) == ["migration.yaml", "migration.yaml.old", "small.yaml"]
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "migration.yaml",
+        "migration.yaml.old",
+        "small.yaml",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -113,6 +119,8 @@ def test_help_imports_nothing_heavy() -> None:
         "heavy = {'questionary', 'prompt_toolkit', 'boto3', 'yaml', 'psycopg', 'rich', 'textual'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30
+    )
     assert done.returncode == 0, done.stderr
     assert "--runbook" in done.stdout

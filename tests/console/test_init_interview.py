@@ -77,7 +77,9 @@ def test_the_defaults_are_asked_when_wanted_and_an_accepted_default_stays_a_comm
     assert "  # networks:" in (folder / FILE).read_text("utf-8")
 
 
-@pytest.mark.parametrize("stop", ["hosted_zone_id:", "admin_secret:", "3 values", "note:", "Everything right?"])
+@pytest.mark.parametrize(
+    "stop", ["hosted_zone_id:", "admin_secret:", "3 values", "note:", "Everything right?"]
+)
 def test_interrupted_anywhere_nothing_is_lost_and_nothing_is_asked_twice(folder: Path, stop: str) -> None:
     replies = {**NEEDED, "3 values have a default": "Yes", "patience:": "5m"}
     first = Person(dict(replies), stop_at=stop)
@@ -120,7 +122,8 @@ def test_kept_answers_can_be_forgotten(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"format": 2}', '{"format": 1, "answers": 5}', '{"format": 1, "x": 1}', "[" * 9_999]
+    "content",
+    ["", "{", "[]", '{"format": 2}', '{"format": 1, "answers": 5}', '{"format": 1, "x": 1}', "[" * 9_999],
 )
 def test_kept_answers_that_cannot_be_read_are_set_aside(folder: Path, content: str) -> None:
     (folder / ".migrator").mkdir()
@@ -253,13 +256,24 @@ def habitcraft(folder: Path) -> dict[str, str]:
 
 def test_the_database_is_tried_once_all_of_it_is_known(folder: Path) -> None:
     machine = Machine(
-        database=("192.0.2.7", 5432), images=("docker:other:1", "docker:shop-backend:2"), layouts=("oci:/srv/frontend",)
+        database=("192.0.2.7", 5432),
+        images=("docker:other:1", "docker:shop-backend:2"),
+        layouts=("oci:/srv/frontend",),
     )
-    replies = {**habitcraft(folder), "source_database_host:": "192.0.2.7", "backend_image:": "docker:shop-backend:2"}
+    replies = {
+        **habitcraft(folder),
+        "source_database_host:": "192.0.2.7",
+        "backend_image:": "docker:shop-backend:2",
+    }
     person = Person({**replies})
     sit(folder, person, machine, runbook="habitcraft").run()
     tried = machine.tried[0]
-    assert (tried.host, tried.port, tried.user, str(tried.password)) == ("192.0.2.7", 5432, replies["source_admin_role:"], "env:SOME_PASSWORD")
+    assert (tried.host, tried.port, tried.user, str(tried.password)) == (
+        "192.0.2.7",
+        5432,
+        replies["source_admin_role:"],
+        "env:SOME_PASSWORD",
+    )
     assert any("PostgreSQL 15.18 answers" in line for line in person.said)
     assert person.options["backend_image:"][0].value == "docker:shop-backend:2"
     assert person.options["frontend_image:"][0].value == "oci:/srv/frontend"

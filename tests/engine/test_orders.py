@@ -48,16 +48,16 @@ def test_pause_starts_nothing_and_continue_goes_on() -> None:
 
 def test_pause_lets_what_is_at_work_end() -> None:
     stage = three()
-    stage.parts["one"].applies = [lambda ctx: stage.order("pause")]
-    assert stage.start() == "paused"
+    stage.parts["one"].applies = [lambda ctx: order_at_work(stage, "pause")]
+    assert stage.start_with_threads() == "paused"
     assert stage.status("one") is StepStatus.DONE
     assert stage.status("two") is StepStatus.PENDING
 
 
 def test_abort_ends_the_run_and_takes_nothing_back() -> None:
     stage = three()
-    stage.parts["one"].applies = [lambda ctx: stage.order("abort", reason="changed our minds")]
-    assert stage.start() == "aborted"
+    stage.parts["one"].applies = [lambda ctx: order_at_work(stage, "abort", reason="changed our minds")]
+    assert stage.start_with_threads() == "aborted"
     assert stage.state.outcome == "aborted"
     assert stage.status("one") is StepStatus.DONE
     assert stage.count("undo one") == 0
@@ -323,15 +323,18 @@ def test_a_runner_that_died_inside_an_undo_leaves_it_in_doubt() -> None:
 
 
 def test_a_step_at_work_takes_no_orders() -> None:
-    stage = Stage(book(step("slow"), step("quick")))
-    stage.parts["slow"] = Part(applies=[lambda ctx: _wait_for_answer(stage)])
+    def twice(ctx: object) -> None:
+        order_at_work(stage, "retry", "slow")
+        order_at_work(stage, "undo", "slow")
+
+    stage = Stage(book(step("slow"), step("quick")), slow=Part(applies=[twice]))
     assert stage.start_with_threads() == "done"
     assert stage.refusals() == ["step slow is at work"] * 2
 
 
-def _wait_for_answer(stage: Stage) -> None:
-    stage.order("retry", "slow")
-    stage.order("undo", "slow")
+def order_at_work(stage: Stage, command: str, name: str = "", *, reason: str = "") -> None:
+    """A person orders something while a step works; the step goes on when the runner has taken it."""
+    stage.order(command, name, reason=reason)
     until = time.monotonic() + 5
     while stage.journal.inbox and time.monotonic() < until:
         time.sleep(0.01)
