@@ -46,7 +46,7 @@ def test_a_run_in_the_middle_has_every_form(tmp_path: Path) -> None:
     folder = tmp_path / ".migrator" / "runs" / "habitcraft-1"
     folder.mkdir(parents=True)
     (folder / "runbook.yaml").write_bytes(find_runbook("habitcraft").read_bytes())
-    with SqliteJournal(folder / "journal.db") as journal:
+    with SqliteJournal(folder / "journal.db", create=True) as journal:
         created = {"run_id": "habitcraft-1", "mode": "rehearse", "created": "2026-01-03T02:00:00+00:00"}
         journal.append(Kind.RUN_CREATED, created)
         journal.append(Kind.INTENT, {"step": "check_tools", "attempt": 1})
