@@ -6,11 +6,11 @@ import re
 
 MAX_LINE_CHARACTERS = 4_000
 
-# CSI, OSC, DCS/SOS/PM/APC with their terminators, then two-byte escapes.
+# CSI, OSC, DCS/SOS/PM/APC with their terminators, then two-byte escapes. None of them swallows a further line.
 _SEQUENCES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
-    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
-    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"
     r"|\x1b[ -/]*[0-~]?"
 )
 # C0 but tab and newline, DEL, C1, bidi controls and marks, zero-width joiners, line separators, surrogates, BOM.

@@ -16,25 +16,38 @@ from migrator.contracts.control import Control, RunView
 from migrator.engine.status import run_status
 from migrator.errors import ExitCode
 from migrator.model.records import Record
-from migrator.model.state import RunState, fold
+from migrator.model.state import RunState, StepStatus, fold
+from migrator.sanitize import clean_line
 
 _POLL_SECONDS = 0.2
 _PROGRESS_SECONDS = 5.0
 
 
-def follow(control: Control, folder: Path, *, as_json: bool) -> int:
-    """Prints what happens until no runner is at work; gives the exit code of the run's state."""
+def follow(control: Control, folder: Path, *, as_json: bool, ended: tuple[str, ...] = ()) -> int:
+    """Prints what happens until no runner is at work; gives the exit code of the run's state.
+
+    A state in `ended` is what was asked for, and counts as done.
+    """
     view = control.open(folder)
     try:
         face: _Face = _JsonFace() if as_json else _PlainFace(view)
-        return _Follower(view, face).run()
+        return _Follower(view, face, ended).run()
+    except KeyboardInterrupt:
+        if view.alive():
+            print(f"migrator: the run goes on without this view. Next: {_again(folder)}", file=sys.stderr)
+        raise
     finally:
         view.close()
 
 
+def _again(folder: Path) -> str:
+    return f"migrator attach {folder.name}"
+
+
 class _Follower:
-    def __init__(self, view: RunView, face: _Face) -> None:
+    def __init__(self, view: RunView, face: _Face, ended: tuple[str, ...]) -> None:
         self._view = view
+        self._ended = ended
         self._face = face
         self._state = RunState()
 
@@ -59,7 +72,7 @@ class _Follower:
         status = run_status(self._state, self._view.runbook, alive=False)
         self._face.end({**status, "measured": self._state.measured}, self._view.folder)
         sys.stdout.flush()
-        return _exit_code(self._state, status)
+        return int(ExitCode.DONE) if status["state"] in self._ended else _exit_code(self._state, status)
 
 
 def _exit_code(state: RunState, status: Mapping[str, Any]) -> int:
@@ -68,6 +81,8 @@ def _exit_code(state: RunState, status: Mapping[str, Any]) -> int:
             return int(ExitCode.DONE)
         case "waiting" | "paused":
             return int(ExitCode.WAITING)
+    if state.with_status(StepStatus.UNDO_FAILED):
+        return int(ExitCode.ROLLBACK_FAILED)
     kind = (state.stopped.get("error") or {}).get("kind", "")
     if kind == "CredentialsError":
         return int(ExitCode.CREDENTIALS)
@@ -97,17 +112,17 @@ class _JsonFace:
 
     def record(self, record: Record, state: RunState) -> None:  # noqa: ARG002 - the faces' common shape
         event = {"event": record.kind.value, "seq": record.seq, "at": record.at, **record.body}
-        print(json.dumps(event, ensure_ascii=False))
+        print(json.dumps(event))
 
     def progress(self, state: RunState, progress: Mapping[str, Mapping[str, Any]]) -> None:  # noqa: ARG002
         for step, row in progress.items():
             if self._shown.get(step) != row.get("at"):
                 self._shown[step] = row.get("at")
-                print(json.dumps({"event": "progress", "step": step, **row}, ensure_ascii=False))
+                print(json.dumps({"event": "progress", "step": step, **row}))
 
     def end(self, status: Mapping[str, Any], folder: Path) -> None:
         shown = {key: value for key, value in status.items() if key != "measured"}
-        print(json.dumps({"event": "end", **shown, "folder": str(folder)}, ensure_ascii=False))
+        print(json.dumps({"event": "end", **shown, "folder": str(folder)}))
 
 
 class _PlainFace:
@@ -117,15 +132,15 @@ class _PlainFace:
 
     def record(self, record: Record, state: RunState) -> None:
         for line in self._words.record(record, state):
-            print(line)
+            print(clean_line(line))
 
     def progress(self, state: RunState, progress: Mapping[str, Mapping[str, Any]]) -> None:
         now = time.monotonic()
         for line, step in self._words.progress(state, progress):
             if now - self._last.get(step, 0.0) >= _PROGRESS_SECONDS:
                 self._last[step] = now
-                print(line)
+                print(clean_line(line))
 
     def end(self, status: Mapping[str, Any], folder: Path) -> None:
         for line in self._words.end(status, folder, Path.cwd()):
-            print(line)
+            print(clean_line(line))

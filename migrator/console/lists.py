@@ -11,11 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from migrator.contracts.control import Control
-from migrator.errors import ExitCode
+from migrator.console.follow import follow
+from migrator.contracts.control import Control, StartOptions
+from migrator.errors import ExitCode, UsageError
 from migrator.sanitize import clean_line
 
 _ANSWER_SECONDS = 10.0
+_ENDED = ("done", "rolled_back", "aborted")
 
 
 class StatusControl(Control, Protocol):
@@ -41,6 +43,10 @@ def print_runs(control: Control, *, as_json: bool) -> int:
         print("No runs here yet. Next: migrator rehearse habitcraft")
     for row in rows:
         where = f" at {row.phase}/{row.step}" if row.step else ""
+        if row.state == "damaged":
+            print(f"{row.run_id}  damaged")
+            print(f"    {clean_line(row.problem)}")
+            continue
         print(f"{row.run_id}  {row.mode:8}  {row.state}{where}  started {row.created[:19]}Z")
         if not row.ended:
             print(f"    next: {row.next}")
@@ -75,7 +81,13 @@ def give_order(
     control: StatusControl, folder: Path, command: str, step: str, reason: str, confirm: str
 ) -> int:
     """Leaves an order; waits for the runner's answer when one is alive."""
-    shown = json.dumps(control.status(folder))
+    status = control.status(folder)
+    if status["state"] in _ENDED and not status["runner"]["alive"]:
+        raise UsageError(
+            f"run {status['run_id']} has ended: {status['state']}; {command} does not apply",
+            next=str(status["next"]),
+        )
+    shown = json.dumps(status)
     order = control.order(folder, command, step=step, reason=reason, confirm=confirm, shown=shown)
     view = control.open(folder)
     try:
@@ -92,6 +104,9 @@ def give_order(
         alive = view.alive()
     finally:
         view.close()
+    if command == "abort" and not alive:
+        control.resume(folder, StartOptions(attended=False))
+        return follow(control, folder, as_json=False, ended=("aborted",))
     if alive:
         print(f"{command}: left for the runner, which has not taken it yet")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import types
 import typing
@@ -18,6 +19,7 @@ SecretRef = NewType("SecretRef", str)
 P = TypeVar("P")
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
+_LONGEST_SECONDS = 10 * 365 * 86_400.0
 _UNITS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _SECRET_REF = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:/.+|aws:.+)")
 
@@ -33,12 +35,12 @@ class ParamError(ValueError):
 
 def parse_seconds(value: Any) -> Seconds:
     """Seconds from a number or a text such as `24h`; `ValueError` otherwise."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LONGEST_SECONDS:
         return Seconds(float(value))
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
+    if match is None or (seconds := float(match[1]) * _UNITS[match[2]]) > _LONGEST_SECONDS:
         raise ValueError(f"{value!r} is not a duration such as 90s, 5m, 24h or 3d")
-    return Seconds(float(match[1]) * _UNITS[match[2]])
+    return Seconds(seconds)
 
 
 def fields(params: type[Any]) -> dict[str, tuple[Any, bool]]:
@@ -124,11 +126,28 @@ def _scalar(kind: Any, value: Any, path: str) -> Any:
         if text in _TRUE or text in _FALSE:
             return text in _TRUE
         raise ParamError(path, f"{value!r} is not true or false")
-    if kind in (int, float) and not isinstance(value, bool):
-        try:
-            return kind(value)
-        except (TypeError, ValueError):
-            raise ParamError(path, f"{value!r} is not a number") from None
+    if kind is int:
+        if (isinstance(value, int) and not isinstance(value, bool)) or _is_text_of(int, value):
+            return int(value)
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        raise ParamError(path, f"{value!r} is not a whole number")
+    if kind is float:
+        if not isinstance(value, bool) and (isinstance(value, int | float) or _is_text_of(float, value)):
+            found = float(value)
+            if math.isfinite(found):
+                return found
+        raise ParamError(path, f"{value!r} is not a number")
     if kind is str and isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value)
-    raise ParamError(path, f"{value!r} is not a {'text' if kind is str else kind}")
+    raise ParamError(path, f"{value!r} is not a {'text' if kind is str else getattr(kind, '__name__', kind)}")
+
+
+def _is_text_of(kind: type[int | float], value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        kind(value)
+    except ValueError:
+        return False
+    return True

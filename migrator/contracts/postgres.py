@@ -147,6 +147,7 @@ class Programs:
 class DumpRequest:
     """One database into an archive folder, as `snapshot` sees it, with `jobs` workers."""
 
+    programs: Programs
     database: Database
     archive: Path
     snapshot: str
@@ -158,6 +159,7 @@ class DumpRequest:
 class RestoreRequest:
     """The items of `list_file` of an archive into an empty database, all owned by `owner_role`."""
 
+    programs: Programs
     database: Database
     archive: Path
     list_file: Path
@@ -182,7 +184,11 @@ class Postgres(Protocol):
         ...
 
     def programs(self, minimum_major: int = 0) -> Programs:
-        """The newest client programs found; `Refused` when none is at least of this major version."""
+        """The oldest client programs that are at least of this major version; `Refused` when there are none.
+
+        pg_dump refuses a newer server; pg_restore from 17 on sends settings that a server before 17 refuses.
+        Without a minimum: the newest.
+        """
         ...
 
     def dump(self, request: DumpRequest, folder: Path) -> Command:
@@ -193,11 +199,13 @@ class Postgres(Protocol):
         """pg_restore that stops at the first error. Password and service file go to `folder`, 0600."""
         ...
 
-    def archive_list(self, archive: Path) -> list[str]:
-        """The lines of an archive's table of contents."""
+    def archive_list(self, programs: Programs, archive: Path, list_file: Path) -> list[str]:
+        """The lines of an archive's table of contents, which is written to `list_file` too."""
         ...
 
-    def check_archive(self, archive: Path, deadline_seconds: float, folder: Path) -> Command:
+    def check_archive(
+        self, programs: Programs, archive: Path, deadline_seconds: float, folder: Path
+    ) -> Command:
         """Reads all of an archive, data too, and throws the SQL away: fails on a truncated or altered one."""
         ...
 

@@ -14,10 +14,13 @@ from migrator.engine.book import Book, describe
 from migrator.engine.inputs import scope
 from migrator.engine.protocol import StepProtocol
 from migrator.errors import Refused
-from migrator.model.expressions import resolve
+from migrator.model.expressions import ExpressionError, resolve
 from migrator.model.records import Kind
 from migrator.model.runbook import AutoApprove, Gate, Runbook, Step, StepKind
 from migrator.model.state import StepStatus
+
+Submit = Callable[[str, Callable[[], None]], None]
+"""Starts slow work under a step's name."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,9 @@ class Policy:
     """How a run is led where the runbook leaves a choice.
 
     `auto_approve` is `--yes`; `rehearsal` lets it answer gates that allow it on a twin and takes the shorter
-    waits; `confirm` is `--confirm`: it answers the one gate that asks for this very text. `attended` keeps the
-    runner alive for decisions; otherwise it stops when only those are left.
+    waits; `confirm` is `--confirm`: it answers the one gate that asks for this very text, and outside a rehearsal
+    nothing else answers a gate that asks for one. `attended` keeps the runner alive for decisions; otherwise it
+    stops when only those are left.
     """
 
     auto_approve: bool = False
@@ -43,7 +47,7 @@ class Policy:
         """Whether this gate, which expects this typed text (or none), may be approved without a person."""
         if expected and self.confirm == expected:
             return True
-        if not self.auto_approve:
+        if not self.auto_approve or (expected and not self.rehearsal):
             return False
         return gate.auto is AutoApprove.ALWAYS or (gate.auto is AutoApprove.REHEARSAL and self.rehearsal)
 
@@ -67,6 +71,10 @@ class Decisions:
     def open_gate(self, step: Step) -> None:
         """Reads the evidence afresh and shows it; passes the gate when the policy may and all is green."""
         gate = _gate(step)
+        try:
+            expected = self.expected_confirmation(gate)
+        except ExpressionError as wrong:
+            return self._failed(step, wrong)
         checks = self._evidence(gate)
         self._book.append(
             Kind.GATE_OPENED,
@@ -74,12 +82,12 @@ class Decisions:
             question=gate.question,
             yes=gate.yes,
             no=gate.no,
-            confirm=self.expected_confirmation(gate),
+            confirm=expected,
             checks=checks,
         )
         already = self._book.step(step.id).approved
-        if not already and not self._policy.answers(gate, self.expected_confirmation(gate)):
-            return
+        if not already and not self._policy.answers(gate, expected):
+            return None
         if not all(check["ok"] for check in checks):
             red = "; ".join(f"{c['name']}: {c['detail']}" for c in checks if not c["ok"])
             error = describe(
@@ -90,18 +98,22 @@ class Decisions:
             self._book.append(
                 Kind.BLOCKED, step=step.id, attempt=0, reason=error["what"], evidence=red, error=error
             )
-            return
+            return None
         if not already:
             self._decide("approve", step.id, by="policy", who=self._policy.who, host=self._policy.host)
         self._pass_gate(step)
+        return None
+
+    def _failed(self, step: Step, error: Exception) -> None:
+        self._book.append(Kind.FAILED, step=step.id, attempt=0, error=describe(error))
 
     def approve(self, step: Step, order: Order) -> None:
         """A person's yes: refused when the evidence is not green and fresh, or the typed text differs."""
         gate = _gate(step)
-        expected = self.expected_confirmation(gate)
-        if expected and order.confirm != expected:
-            return self._refuse(order, f"type {expected!r} to approve this")
         opened = self._book.step(step.id).gate
+        expected = str(opened.get("confirm", ""))
+        if expected and order.confirm != expected:
+            return self._refuse(order, f"type {expected!r} to approve this", step.id)
         age = (self._clock.now() - datetime.fromisoformat(str(opened["at"]))).total_seconds()
         checks = opened["checks"]
         if age > gate.max_age_seconds or not all(check["ok"] for check in checks):
@@ -110,8 +122,8 @@ class Decisions:
             self._book.append(Kind.GATE_OPENED, step=step.id, checks=checks, **shown)
         if not all(check["ok"] for check in checks):
             red = "; ".join(f"{c['name']}: {c['detail']}" for c in checks if not c["ok"])
-            return self._refuse(order, f"the evidence is not green: {red}")
-        self._accept(order)
+            return self._refuse(order, f"the evidence is not green: {red}", step.id)
+        self._accept(order, step.id)
         self._pass_gate(step)
         return None
 
@@ -145,9 +157,14 @@ class Decisions:
         if self._policy.rehearsal and wait.rehearsal_seconds is not None:
             seconds = wait.rehearsal_seconds
         else:
-            seconds = float(parse_seconds(resolve(wait.seconds, scope(self._book.state))))
+            try:
+                asked = float(parse_seconds(resolve(wait.seconds, scope(self._book.state))))
+            except (ExpressionError, ValueError) as error:
+                return self._failed(step, error)
+            seconds = max(asked, wait.at_least_seconds)
         until = self._clock.now() + timedelta(seconds=seconds)
         self._book.append(Kind.WAIT_STARTED, step=step.id, until=until.isoformat(), reason=wait.reason)
+        return None
 
     def end_wait(self, step: Step) -> bool:
         """Whether the time has come; then the step is DONE."""
@@ -157,10 +174,8 @@ class Decisions:
         self._book.append(Kind.DONE, step=step.id, attempt=1, outputs={}, report={}, adopted=False)
         return True
 
-    def take(
-        self, order: Order, submit: Callable[[Callable[[], None]], None], running: Mapping[str, Any]
-    ) -> None:
-        """Carries out one order. Slow ones (approve, undo) go to `submit`."""
+    def take(self, order: Order, submit: Submit, running: Mapping[str, Any]) -> None:
+        """Carries out one order. Slow ones (approve, undo) go to `submit`, under the name of their step."""
         step = None
         if order.step:
             try:
@@ -168,7 +183,7 @@ class Decisions:
             except KeyError:
                 return self._refuse(order, f"there is no step {order.step!r}")
         match order.command:
-            case "pause":
+            case "pause" | "interrupt":
                 self._accept(order)
                 self._book.append(Kind.PAUSED)
             case "continue":
@@ -187,7 +202,7 @@ class Decisions:
         self,
         order: Order,
         step: Step | None,
-        submit: Callable[[Callable[[], None]], None],
+        submit: Submit,
         running: Mapping[str, Any],
     ) -> None:
         if step is None:
@@ -202,7 +217,7 @@ class Decisions:
         match order.command:
             case "approve" if status is StepStatus.WAITING and step.gate is not None:
                 gate_step = step
-                submit(lambda: self.approve(gate_step, order))
+                submit(gate_step.id, lambda: self.approve(gate_step, order))
             case "retry" if status in _RETRIABLE:
                 self._accept(order, step.id)
                 self._book.append(Kind.RETRIED, step=step.id)
@@ -213,10 +228,13 @@ class Decisions:
             case "skip" if status in _SKIPPABLE:
                 self._accept(order, step.id)
                 self._book.append(Kind.SKIPPED, step=step.id, reason=order.reason, who=order.who)
+            case "undo" if step.kind is not StepKind.ACTION:
+                self._refuse(order, f"step {step.id} is a {step.kind.value}: there is nothing to take back")
             case "undo" if status in _UNDOABLE and not self._built_upon(step):
                 self._accept(order, step.id)
                 undone = step
-                submit(lambda: self._undo(undone))
+                self._book.append(Kind.UNDO_INTENT, step=step.id)
+                submit(undone.id, lambda: self._undo(undone))
             case "undo" if status in _UNDOABLE:
                 self._refuse(order, f"undo first what was built upon it: {', '.join(self._built_upon(step))}")
             case _:
@@ -247,8 +265,8 @@ class Decisions:
         said = {"confirm": order.confirm, "shown": order.shown}
         self._decide(order.command, step or order.step, **_by_person(order), **said)
 
-    def _refuse(self, order: Order, why: str) -> None:
-        self._decide(order.command, order.step, **_by_person(order), refused=why)
+    def _refuse(self, order: Order, why: str, step: str = "") -> None:
+        self._decide(order.command, step or order.step, **_by_person(order), refused=why)
 
     def _decide(self, command: str, step: str, **facts: Any) -> None:
         body: dict[str, Any] = {"command": command, **facts}

@@ -67,6 +67,7 @@ class Executor:
         self._decisions = Decisions(runbook, book, protocol, clock, policy)
         self._running: dict[str, concurrent.futures.Future[Any]] = {}
         self._stopping = ""
+        self._orders_at_work: set[int] = set()
 
     def stop(self, reason: str) -> None:
         """Asks the loop to end after the steps at work (a signal)."""
@@ -75,6 +76,7 @@ class Executor:
     def run(self) -> str:
         """Until done, aborted, failed, paused, waiting or stopped; the reason is also a record."""
         self._reprove()
+        self._go_on_undoing()
         while True:
             self._tick()
             self._reap()
@@ -103,20 +105,29 @@ class Executor:
                 future.result()
 
     def _take(self, order: Order) -> None:
+        """An order is taken off the inbox only after its decision is a record: a crash never loses one."""
+        if order.id in self._orders_at_work or self._comes_too_early(order):
+            return
+
+        def submit(name: str, work: Callable[[], None]) -> None:
+            self._orders_at_work.add(order.id)
+            self._submit(name, lambda: self._carry_out(order, work))
+
+        self._decisions.take(order, submit, self._running)
         if order.command == "interrupt":
-            self._book.append(
-                Kind.DECISION,
-                command="interrupt",
-                by="person",
-                who=order.who,
-                host=order.host,
-                reason=order.reason,
-            )
-            self._book.append(Kind.PAUSED)
             self._interrupted.set()
-        else:
-            name = order.step or f"order {order.id}"
-            self._decisions.take(order, lambda work: self._submit(name, work), self._running)
+        if order.id not in self._orders_at_work:
+            self._book.journal.take(order)
+
+    def _comes_too_early(self, order: Order) -> bool:
+        """A yes waits until the gate is read, or until the order before it is answered."""
+        if order.command != "approve":
+            return False
+        gates = [order.step] if order.step else [step.id for step in self._runbook.steps() if step.gate]
+        return any(gate in self._running for gate in gates)
+
+    def _carry_out(self, order: Order, work: Callable[[], None]) -> None:
+        work()
         self._book.journal.take(order)
 
     def _submit(self, name: str, work: Callable[[], Any]) -> None:
@@ -198,6 +209,12 @@ class Executor:
         work = [step for step in self._runbook.steps() if self._must_reprove(step)]
         for future in [self._pool.submit(_bound(self._protocol.reprove, step)) for step in work]:
             future.result()
+
+    def _go_on_undoing(self) -> None:
+        """An undo that an earlier runner had under way is taken to its end."""
+        for step in self._runbook.steps():
+            if self._book.step(step.id).status is StepStatus.UNDOING:
+                self._submit(step.id, _bound(self._protocol.undo, step))
 
     def _must_reprove(self, step: Step) -> bool:
         state = self._book.step(step.id)

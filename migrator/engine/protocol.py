@@ -57,7 +57,10 @@ class StepProtocol:
             if status is not StepStatus.PENDING:
                 return status
             tries_left -= 1
-            status = self._attempt(step, action)
+            try:
+                status = self._attempt(step, action)
+            except Interrupted:
+                return self._book.step(step.id).status
             if status is StepStatus.IN_DOUBT:
                 if self._was_interrupted(step):
                     return status
@@ -69,13 +72,15 @@ class StepProtocol:
         return self._book.step(step.id).error.get("kind") == "Interrupted"
 
     def _attempt(self, step: Step, action: Action[Any]) -> StepStatus:
-        """A fresh attempt: baseline, INTENT, effect, OUTCOME, proof."""
+        """A fresh attempt: baseline, INTENT, effect, OUTCOME, proof. `Interrupted` before there was an INTENT."""
         state = self._book.step(step.id)
         attempt = state.attempt + 1
         try:
             params, inputs = build_params(step, action.spec.params, self._book.state)
             ctx = self._context(step, params, attempt, step.deadline_seconds)
             baseline = self._baseline(action, ctx)
+        except Interrupted:
+            raise
         except Exception as error:  # noqa: BLE001 - nothing was sent yet: whatever it is, the step has failed
             return self._failed(step, attempt, error)
         if action.spec.effect is not EffectClass.READ and baseline.verdict in (
@@ -242,7 +247,8 @@ class StepProtocol:
         """Takes back what this run made in one step. `RollbackFailed` leaves it UNDO_FAILED."""
         action = self.action(step)
         state = self._book.step(step.id)
-        self._book.append(Kind.UNDO_INTENT, step=step.id)
+        if state.status is not StepStatus.UNDOING:
+            self._book.append(Kind.UNDO_INTENT, step=step.id)
         try:
             params, _ = build_params(step, action.spec.params, self._book.state)
             ctx = self._context(step, params, state.attempt, step.deadline_seconds)

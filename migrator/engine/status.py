@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from migrator.model.runbook import PointOfNoReturn, Runbook
@@ -12,7 +13,10 @@ _ORDER = (
     (StepStatus.BLOCKED, "blocked"),
     (StepStatus.UNDO_FAILED, "blocked"),
     (StepStatus.FAILED, "failed"),
+    (StepStatus.UNDONE, "blocked"),
 )
+_AT_WORK = (StepStatus.RUNNING, StepStatus.UNDOING)
+_STUCK = (StepStatus.BLOCKED, StepStatus.FAILED, StepStatus.UNDO_FAILED)
 
 
 def run_status(state: RunState, runbook: Runbook, *, alive: bool) -> dict[str, Any]:
@@ -40,7 +44,8 @@ def in_doubt(state: RunState, alive: bool) -> list[str]:
     """Steps of which nobody knows how they ended."""
     found = [s.id for s in state.steps.values() if s.status is StepStatus.IN_DOUBT]
     if not alive:
-        found += [s.id for s in state.steps.values() if s.status is StepStatus.RUNNING and s.effect_sent]
+        found += [s.id for s in state.with_status(StepStatus.RUNNING) if s.effect_sent]
+        found += [s.id for s in state.with_status(StepStatus.UNDOING)]
     return found
 
 
@@ -49,7 +54,7 @@ def _word(state: RunState, alive: bool) -> str:
         return state.outcome
     if alive:
         stuck = [word for status, word in _ORDER if state.with_status(status)]
-        if state.with_status(StepStatus.RUNNING):
+        if state.with_status(*_AT_WORK):
             return "running"
         if stuck:
             return stuck[0]
@@ -106,7 +111,7 @@ def _ponr(state: RunState, runbook: Runbook) -> str:
 
 
 def _problem(state: RunState) -> str:
-    stuck = state.with_status(StepStatus.BLOCKED, StepStatus.FAILED, StepStatus.UNDO_FAILED)
+    stuck = state.with_status(*_STUCK)
     if stuck:
         return describe_trouble(stuck[0])
     error = state.stopped.get("error") or {}
@@ -132,13 +137,15 @@ def next_command(state: RunState, alive: bool) -> str:
     run = state.run_id
     if state.outcome:
         return f"migrator report {run}"
+    if state.with_status(StepStatus.UNDOING) and not alive:
+        return f"migrator resume {run}"
     gates = [s for s in state.with_status(StepStatus.WAITING) if s.gate]
     if gates:
         confirm = str(gates[0].gate.get("confirm", ""))
-        typed = f" --confirm={confirm!r}" if confirm else ""
+        typed = f" --confirm={shlex.quote(confirm)}" if confirm else ""
         approve = f"migrator approve {run} {gates[0].id}{typed}"
         return approve if alive else f"{approve} && migrator resume {run}"
-    stuck = state.with_status(StepStatus.BLOCKED, StepStatus.FAILED, StepStatus.UNDO_FAILED)
+    stuck = state.with_status(*_STUCK) or state.with_status(StepStatus.UNDONE)
     if stuck:
         retry = f"migrator retry {run} {stuck[0].id}"
         return retry if alive else f"{retry} && migrator resume {run}"

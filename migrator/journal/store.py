@@ -8,13 +8,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from migrator.contracts.journal import Order
-from migrator.errors import JournalDamaged, UsageError
+from migrator.errors import JournalDamaged, MigratorError, UsageError
 from migrator.model.records import Kind, Record
 from migrator.secrets import REDACTOR
 
@@ -35,6 +35,9 @@ CREATE TABLE progress (step TEXT PRIMARY KEY, at TEXT NOT NULL, body TEXT NOT NU
 CREATE TRIGGER records_keep BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER records_hold BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 """
+
+# Names of the runbook and the run, never taken from outside: a password spelled like one of them must not hide it.
+_NAMES = ("step", "run_id", "runbook", "name", "which", "command", "outcome")
 
 _GENESIS = hashlib.sha256(b"migrator journal, format 1").hexdigest()
 
@@ -103,7 +106,7 @@ class SqliteJournal:
 
     def append(self, kind: Kind, body: Mapping[str, Any]) -> Record:
         """Adds one record durably: it is on the disk when this returns."""
-        text = REDACTOR.scrub(canonical(body))
+        text = canonical({k: v if k in _NAMES else REDACTOR.scrub_values(v) for k, v in body.items()})
         with self._lock:
             at = self._now().isoformat(timespec="microseconds")
             seq = self._seq + 1
@@ -163,7 +166,7 @@ class SqliteJournal:
 
     def set_progress(self, step: str, progress: Mapping[str, Any]) -> None:
         """Replaces the newest progress of a step. Not synced: losing it loses nothing."""
-        text = REDACTOR.scrub(canonical(progress))
+        text = canonical(REDACTOR.scrub_values(progress))
         at = self._now().isoformat(timespec="milliseconds")
         with self._lock:
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -180,13 +183,22 @@ class SqliteJournal:
 
     @contextmanager
     def _write(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
+        """One transaction; `MigratorError` when it cannot be made durable. What failed leaves nothing behind."""
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise MigratorError(
+                    "the journal cannot be written",
+                    where=str(self.path),
+                    detail=str(error),
+                    next="make room on the disk, or the file writable, then `migrator resume`",
+                ) from error
             raise
-        self._db.execute("COMMIT")
 
     def _check(self) -> tuple[int, str]:
         """Walks the whole chain; gives its last sequence number and digest."""

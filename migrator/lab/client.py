@@ -40,6 +40,8 @@ class Manifest:
     @property
     def alive(self) -> bool:
         """Whether the very process that wrote the manifest still runs."""
+        for process in _started:
+            process.poll()
         return self.boot_id == boot_id() and self.start_time == process_start_time(self.pid)
 
 
@@ -97,6 +99,7 @@ def start(lab_dir: Path, spec: Mapping[str, Any], seconds: float = START_SECONDS
         )
     finally:
         os.close(log)
+    _started.append(process)
     return _wait(lab_dir, process, seconds)
 
 
@@ -116,6 +119,9 @@ def _wait(lab_dir: Path, process: subprocess.Popen[bytes], seconds: float) -> Ma
     process.terminate()
     raise LabError(f"the lab was not ready after {seconds:.0f} s: {_tail(lab_dir / 'lab.log')}")
 
+
+_started: list[subprocess.Popen[bytes]] = []
+"""Labs outlive their starter; while it lives it keeps their handles, so that a lab that ended is no zombie."""
 
 ALREADY_STARTING = 75
 """Exit status of a lab process that found its folder held by another."""

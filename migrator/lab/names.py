@@ -87,8 +87,8 @@ class Names:
         return None
 
     def route(self, host: str, port: int) -> int | None:
-        """The loopback port for host:port, or None."""
-        target = self.target(host)
+        """The loopback port for host:port, or None; a name of a zone is followed to what serves it now."""
+        target = self.target(host) or self.final_target(host)
         return None if target is None else target.ports.get(port)
 
     def rrset(self, name: str, kind: str) -> tuple[bool, list[Record]]:

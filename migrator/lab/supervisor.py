@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -31,6 +32,8 @@ from migrator.lab.platform import Platform
 from migrator.lab.registry import Registry
 from migrator.lab.spec import LabSpec, load_spec
 from migrator.lab.standins import Surroundings
+from migrator.lab.traffic import Unreachable
+from migrator.lab.visitor import sign_in
 
 _KEPT_AT_START = ("spec.json", "lab.log", "lock")
 PART_SECONDS = 60.0
@@ -119,6 +122,7 @@ class Supervisor:
         self._wait_for_old_world()
         control = ControlServer(self._questions(), self._token)
         secret_files = {
+            "session_token_secret": self._visitor_session(authority),
             "source_admin_password_secret": facts.admin_password.reveal(),
             "source_application_password_secret": facts.application_password.reveal(),
             "jwt_secret": jwt_secret,
@@ -196,6 +200,13 @@ class Supervisor:
                 return
             time.sleep(0.1)
         raise LabStartError(f"the old application did not start: {platform.states()}")
+
+    def _visitor_session(self, authority: Authority) -> str:
+        context = ssl.create_default_context(cafile=str(authority.ca_file))
+        try:
+            return sign_in(self._spec.api_host, self._parts.dns[1].port, self._names.route, context)
+        except Unreachable as error:
+            raise LabStartError(str(error)) from error
 
     def _start_traffic(self, control: ControlServer, authority: Authority) -> None:
         config = self._folder / "traffic-config.json"

@@ -95,12 +95,12 @@ class HostConnection:
         route = self._world.lab.route(self._address, 443)
         if route is None:
             raise Unreachable(f"nothing answers at {self._address}")
-        connection = _Named(self._host, route, self._world.context)
+        connection = Named(self._host, route, self._world.context)
         connection.connect()
         return connection
 
 
-class _Named(http.client.HTTPSConnection):
+class Named(http.client.HTTPSConnection):
     """Connects to a loopback route while it asks for, and verifies, the host's own name."""
 
     def __init__(self, host: str, route: tuple[str, int], context: ssl.SSLContext) -> None:

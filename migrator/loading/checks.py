@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from migrator.loading.drafts import StepDraft, texts
 from migrator.loading.problems import Place, Problems, nearest, shown
-from migrator.loading.stacks import TAGS, Stack, Stacks
+from migrator.loading.stacks import Stack, Stacks
 from migrator.loading.yaml_positions import Node, Table, Text
 from migrator.model.expressions import ExpressionError, Reference, references
 from migrator.model.runbook import EffectClass, StepKind
@@ -160,7 +160,7 @@ class Checks:
             if given and name not in stack.variables:
                 hint = nearest(name, stack.variables - set(names))
                 self.problems.add(given.key(name), f"the stack has no variable {shown(name)}{hint}")
-        for name in sorted(stack.required - set(names) - {TAGS}):
+        for name in sorted(stack.required - set(names)):
             place = given.place if given else step.place("with")
             self.problems.add(place, f"the stack's variable '{name}' is missing")
 

@@ -1,4 +1,4 @@
-"""What each step needs: declared, implied by what it uses, and the phases before; and cycles in that."""
+"""What each step needs: declared, implied by what it uses, the phases before, gates above; and cycles in that."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Mapping
 from migrator.loading.drafts import PhaseDraft, StepDraft
 from migrator.loading.graph import blocked_by, cycles
 from migrator.loading.problems import Problems, nearest, shown
+from migrator.model.runbook import StepKind
 
 
 def needs_of(phases: list[PhaseDraft]) -> dict[str, list[str]]:
     """Step id to the ids it needs, in the order of the file, each once; unknown names are left out."""
     steps = [step for phase in phases for step in phase.steps if step.id]
     rank = {step.id: step.order for step in reversed(steps)}
-    inherited = _inherited(phases)
+    inherited, barriers = _inherited(phases), _barriers(phases)
     needs = {}
     for step in steps:
         declared = [name for name, _ in step.listed("needs")]
-        names = {*declared, *step.implied, *inherited.get(step.phase, ())} & rank.keys()
+        above = barriers.get(step.id, ())
+        names = {*declared, *step.implied, *above, *inherited.get(step.phase, ())} & rank.keys()
         needs[step.id] = sorted(names - ({step.id} - set(declared)), key=rank.__getitem__)
     return needs
 
@@ -42,6 +44,18 @@ def _inherited(phases: list[PhaseDraft]) -> Mapping[str, list[str]]:
     return {
         name: [step for other in others for step in steps.get(other, [])] for name, others in before.items()
     }
+
+
+def _barriers(phases: list[PhaseDraft]) -> Mapping[str, list[str]]:
+    """Step id to the gates, waits and manual steps above it in its phase: nothing slips past them."""
+    barriers: dict[str, list[str]] = {}
+    for phase in phases:
+        above: list[str] = []
+        for step in phase.steps:
+            barriers[step.id] = list(above)
+            if step.kind not in (None, StepKind.ACTION):
+                above.append(step.id)
+    return barriers
 
 
 def check_order(phases: list[PhaseDraft], problems: Problems) -> None:
@@ -73,7 +87,7 @@ def _check_phase_names(phases: list[PhaseDraft], problems: Problems) -> None:
         for name, place in phase.after or []:
             if name not in known:
                 problems.add(place, f"there is no phase {shown(name)}{nearest(name, known)}")
-    for cycle in cycles(phases_before(phases)):
+    for cycle in cycles(phases_before(phases)) if len(known) == len(phases) else ():
         first_phase = known.get(cycle[0])
         if first_phase is not None:
             place = first_phase.node.key("after")

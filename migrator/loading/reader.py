@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, get_args
 
-from migrator.contracts.params import ParamError, convert
+from migrator.contracts.params import ParamError, SecretRef, convert
 from migrator.loading.kinds import Choice, Free, Kind, ListOf, MapOf, Record, Scalar, Words, named
 from migrator.loading.problems import Problems, nearest, shown
 from migrator.loading.yaml_positions import Hole, Items, Node, Table, Text
@@ -148,7 +148,8 @@ class Reader:
                 return value
         except (ParamError, OverflowError):
             pass
-        what = shown(node.value) if node.value else "nothing"
+        # What stands where a secret's place should be may be the secret itself.
+        what = "this" if kind.type is SecretRef else shown(node.value) if node.value else "nothing"
         self.problems.add(node.place, f"{what} is not {named(kind)}")
         return UNREAD
 

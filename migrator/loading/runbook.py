@@ -116,7 +116,8 @@ class _Loader:
         read: dict[str, Any] = {}
         for key in ("default", "rehearsal"):
             entry = node.entries.get(key)
-            if entry is not None and type_name and not is_null(entry):
+            readable = bool(choices) if type_name == "choice" else bool(type_name)
+            if entry is not None and readable and not is_null(entry):
                 value = read_value(self.reader, type_name, entry, choices, pattern)
                 read[key] = None if value is UNREAD else value
         return Variable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -110,3 +111,8 @@ def _record(kind: Record, expressions: bool = False) -> Json:
 def _property(key: Key, expressions: bool) -> Json:
     about = {"description": key.about} if key.about else {}
     return {**about, **_of(key.kind, expressions or key.expressions)}
+
+
+def as_text(made: Json) -> str:
+    """The schema as it is committed: indented, with a line end."""
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"

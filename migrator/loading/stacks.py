@@ -13,13 +13,13 @@ _BLOCK = re.compile(
 _DEFAULT = re.compile(r"^  default\s*=", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 
-# The run's own tags reach every stack through this variable.
-TAGS = "tags"
+# The run itself gives these to every stack.
+GIVEN_BY_THE_RUN = frozenset({"region", "tags"})
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Names of a stack's variables, of those without a default, and of its outputs."""
+    """Names of a stack's variables, of those that a runbook must give, and of its outputs."""
 
     variables: frozenset[str]
     required: frozenset[str]
@@ -55,4 +55,4 @@ def read_stack(text: str) -> Stack:
         variables.add(name)
         if not _DEFAULT.search(body):
             required.add(name)
-    return Stack(frozenset(variables), frozenset(required) - {TAGS}, frozenset(outputs))
+    return Stack(frozenset(variables), frozenset(required) - GIVEN_BY_THE_RUN, frozenset(outputs))

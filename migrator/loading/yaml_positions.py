@@ -16,6 +16,7 @@ import yaml
 from migrator.loading.problems import Place, Problems, shown
 
 MAX_DEPTH = 20
+_HOPELESS_DEPTH = 64
 MAX_BYTES = 256 * 1024
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -125,6 +126,8 @@ class _Builder:
         try:
             for event in self._events(text):
                 self._take(event)
+                if len(self.stack) > _HOPELESS_DEPTH:
+                    return None
         except yaml.YAMLError as error:
             self.problems.add(*_syntax(error))
             return None
@@ -209,5 +212,7 @@ def _syntax(error: yaml.YAMLError) -> tuple[Place, str]:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
     words = getattr(error, "problem", None) or str(error).splitlines()[0]
-    context = getattr(error, "context", None)
+    context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
+    if context and began:
+        context = f"{context} that began in line {began.line + 1}"
     return place, f"not valid YAML: {context + ': ' if context else ''}{words}"

@@ -71,7 +71,10 @@ def split(text: str) -> list[str | Reference]:
 
 
 def _segments(body: str) -> tuple[str, ...] | None:
-    path, position = [], 0
+    if body.startswith("."):
+        return None
+    path: list[str] = []
+    position = 0
     while position < len(body):
         match = _SEGMENT.match(body, position)
         if match is None:

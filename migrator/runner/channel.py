@@ -15,7 +15,7 @@ from migrator.contracts.process import Child
 from migrator.engine.book import Book
 from migrator.errors import DeadlineExceeded, Interrupted
 from migrator.model.records import Kind
-from migrator.sanitize import clean_line
+from migrator.sanitize import clean, clean_line
 from migrator.secrets import REDACTOR
 
 _PROGRESS_SECONDS = 0.2
@@ -31,7 +31,7 @@ class StepLog:
     def write(self, line: str) -> None:
         """Appends one line."""
         stamp = datetime.now(UTC).strftime("%H:%M:%S.%f")[:-3]
-        text = f"{stamp} {clean_line(REDACTOR.scrub(line))}\n".encode()
+        text = f"{stamp} {clean_line(REDACTOR.scrub(clean(line)))}\n".encode()
         with self._lock:
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:

@@ -21,10 +21,10 @@ from migrator.loading.values import resolve_values
 from migrator.model.records import Kind, Record
 from migrator.model.runbook import Runbook
 from migrator.model.state import RunState, fold
-from migrator.report import build_report, to_markdown
 from migrator.resources import shipped
 from migrator.runner import compose, lease
 from migrator.runner.folders import RunFolder, all_runs, find_run, hostname, new_run, whoami
+from migrator.runner.reports import render_report
 from migrator.tools.detached import start_detached
 
 _START_SECONDS = 20.0
@@ -87,7 +87,7 @@ def _timings(run: RunFolder, runbook: str, mode: str) -> list[tuple[str, float]]
 
 def load_pinned(folder: RunFolder) -> Runbook:
     """The runbook as it was when the run began."""
-    return load_runbook(folder.runbook, compose.catalogue(), shipped("terraform"))
+    return load_runbook(folder.runbook, compose.catalogue(), shipped("terraform") / "stacks")
 
 
 class LocalControl:
@@ -104,7 +104,7 @@ class LocalControl:
     def runbooks(self) -> Sequence[ShippedRunbook]:
         """The shipped runbooks."""
         found = [
-            load_runbook(find_runbook(name), compose.catalogue(), shipped("terraform"))
+            load_runbook(find_runbook(name), compose.catalogue(), shipped("terraform") / "stacks")
             for name in shipped_runbooks()
         ]
         return [ShippedRunbook(r.name, r.title, r.summary) for r in found]
@@ -112,12 +112,12 @@ class LocalControl:
     def runbook(self, name: str) -> Runbook:
         """A shipped runbook, or one in a file."""
         path, _, _ = locate(name, self._base)
-        return load_runbook(path, compose.catalogue(), shipped("terraform"))
+        return load_runbook(path, compose.catalogue(), shipped("terraform") / "stacks")
 
     def check(self, target: str) -> str:
         """One line about a valid file; `InvalidRunbook` with every problem otherwise."""
         path, given, _ = locate(target, self._base)
-        runbook = load_runbook(path, compose.catalogue(), shipped("terraform"))
+        runbook = load_runbook(path, compose.catalogue(), shipped("terraform") / "stacks")
         if given:
             resolve_values(runbook, given, "run", file=target)
         steps = sum(1 for _ in runbook.steps())
@@ -136,7 +136,7 @@ class LocalControl:
     def begin(self, target: str, mode: Literal["rehearse", "run"], options: StartOptions) -> Path:
         """Creates a run and starts its runner."""
         path, given, base = locate(target, self._base)
-        runbook = load_runbook(path, compose.catalogue(), shipped("terraform"))
+        runbook = load_runbook(path, compose.catalogue(), shipped("terraform") / "stacks")
         given = {**given, **options.values}
         values, _ = resolve_values(runbook, given, mode, file=str(path))
         account, region = "", str(values.get("region") or os.environ.get("AWS_REGION") or DEFAULT_REGION)
@@ -241,12 +241,7 @@ class LocalControl:
         """The report as it stands now."""
         run = RunFolder(folder)
         with SqliteJournal(run.journal) as journal:
-            report = build_report(fold(journal.records()), load_pinned(run))
-        if form == "json":
-            return json.dumps(report, indent=2, ensure_ascii=False)
-        if form == "md":
-            return to_markdown(report)
-        raise UsageError("the report has no HTML form yet", next="use --format md or --format json")
+            return render_report(fold(journal.records()), load_pinned(run), form)
 
 
 def find_or_latest(base: Path, name: str, *, unfinished: bool = False) -> RunFolder:
@@ -272,7 +267,7 @@ def locate(target: str, base: Path) -> tuple[Path, dict[str, Any], Path]:
     path = Path(target)
     if "/" not in target and not path.suffix:
         return find_runbook(target), {}, base
-    if not path.exists():
+    if not path.is_file():
         raise UsageError(
             f"there is no file {target}", next="name a shipped runbook (`migrator runbook list`) or a file"
         )
@@ -312,7 +307,7 @@ def state_of(folder: RunFolder) -> tuple[RunState, Runbook, bool]:
 def _summary(folder: RunFolder) -> RunSummary:
     try:
         state, runbook, alive = state_of(folder)
-    except (MigratorError, ParamError) as error:
+    except (MigratorError, ParamError, OSError, LookupError) as error:
         return RunSummary(
             folder.run_id, folder.path, "", "", "damaged", "", "", "", "", False, "", "", "", str(error)
         )

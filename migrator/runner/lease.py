@@ -5,11 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from migrator.errors import Locked
+
+_TRIES = 10
+_TRY_SECONDS = 0.03
 
 
 class Lease:
@@ -18,9 +22,7 @@ class Lease:
     def __init__(self, path: Path, holder: Mapping[str, Any]) -> None:
         """Takes the lease; `Locked` names the present holder."""
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._taken():
             found = os.read(self._handle, 4096).decode(errors="replace")
             os.close(self._handle)
             raise Locked(
@@ -28,9 +30,20 @@ class Lease:
                 where=str(path.parent),
                 detail=found.strip(),
                 next=f"`migrator attach {path.parent.name}` watches it",
-            ) from None
+            )
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, json.dumps(dict(holder)).encode() + b"\n", 0)
+
+    def _taken(self) -> bool:
+        """Tries a few times: a viewer that looks whether the lease is held touches it for an instant."""
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_TRY_SECONDS)
+            else:
+                return True
+        return False
 
     def release(self) -> None:
         """Lets go."""

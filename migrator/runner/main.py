@@ -43,6 +43,7 @@ class Runner:
         self._confirm = confirm
         self._interrupted = threading.Event()
         self._executor: Executor | None = None
+        self._signalled = False
 
     def run(self) -> str:
         """Takes the lease, leads the run, lets go; gives the reason why it ended."""
@@ -76,7 +77,7 @@ class Runner:
 
     def _work(self, book: Book) -> str:
         catalogue = compose.catalogue()
-        runbook = load_runbook(self._folder.runbook, catalogue, shipped("terraform"))
+        runbook = load_runbook(self._folder.runbook, catalogue, shipped("terraform") / "stacks")
         if runbook.digest != book.state.runbook_digest:
             raise Refused(
                 "the run's copy of its runbook was changed",
@@ -117,7 +118,10 @@ class Runner:
         self, book: Book, runbook: Runbook, rehearsal: Rehearsal | None, surroundings: Surroundings
     ) -> str:
         tools = compose.tools(surroundings, self._folder.work("@shared"))
-        contexts = Contexts(self._folder, book, tools, surroundings, shipped("terraform"), self._interrupted)
+        self._pin(book, compose.versions(tools))
+        contexts = Contexts(
+            self._folder, book, tools, surroundings, shipped("terraform").parent, self._interrupted
+        )
         policy = Policy(
             auto_approve=self._yes,
             confirm=self._confirm,
@@ -142,6 +146,20 @@ class Runner:
         write_reports(self._folder, book.state, runbook)
         return reason
 
+    def _pin(self, book: Book, present: dict[str, str]) -> None:
+        """A run goes on with the tools it began with: another release may read the world differently."""
+        pinned = book.state.measured.get("tools")
+        if pinned is None:
+            book.append(Kind.MEASURED, name="tools", values=present)
+            return
+        for name, version in present.items():
+            before = str(pinned.get(name) or version)
+            if version and release(before) != release(version):
+                raise Refused(
+                    f"this run began with {name} {before}, here is {version}",
+                    next=f"put {name} {before} on the PATH and resume",
+                )
+
     def _conclude(self, book: Book, runbook: Runbook, rehearsal: Rehearsal | None, outcome: str) -> str:
         """The end of a run whose steps are settled: an earlier runner may have died in the middle of it."""
         if not book.state.outcome:
@@ -159,9 +177,15 @@ class Runner:
         """Ends after the steps at work; a second signal interrupts them."""
         if self._executor is None:
             raise SystemExit(128 + number)
-        if self._interrupted.is_set():
-            return
+        if self._signalled:
+            self._interrupted.set()
+        self._signalled = True
         self._executor.stop("signal")
+
+
+def release(version: str) -> tuple[str, ...]:
+    """Major and minor number."""
+    return tuple(version.split(".")[:2])
 
 
 def main(argv: list[str]) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from migrator.contracts.journal import Journal
+from migrator.contracts.progress import TargetTraffic, TrafficDetail
 from migrator.engine.book import Book
 from migrator.errors import MigratorError
 from migrator.lab import guard
@@ -17,6 +19,7 @@ from migrator.model.records import Kind
 from migrator.runner.folders import RunFolder
 
 _WATCH_SECONDS = 1.0
+_SERIES_SECONDS = 120
 
 
 class Rehearsal:
@@ -32,6 +35,7 @@ class Rehearsal:
     def start(self) -> Manifest:
         """The living twin; `MigratorError` when it cannot be started or has died."""
         spec = json.loads(self._folder.lab_spec.read_text(encoding="utf-8"))
+        began = time.monotonic()
         try:
             self.manifest = start(self._folder.lab, spec)
         except LabError as error:
@@ -41,6 +45,8 @@ class Rehearsal:
                 detail=str(error),
                 next=f"`migrator abort {self._folder.run_id}`, then rehearse anew: a twin cannot be continued",
             ) from error
+        if "lab" not in self._book.state.measured:
+            self._measure("lab", {"start_seconds": round(time.monotonic() - began, 3)})
         guard.install(self._folder.lab / "violations.jsonl")
         return self.manifest
 
@@ -56,7 +62,7 @@ class Rehearsal:
     def _follow(self, client: LabClient, journal: Journal) -> None:
         while not self._stopped.wait(_WATCH_SECONDS):
             try:
-                journal.set_progress("@traffic", client.traffic())
+                journal.set_progress("@traffic", traffic_progress(client.traffic()))
             except LabError:
                 continue
 
@@ -73,7 +79,12 @@ class Rehearsal:
         if "traffic" not in self._book.state.measured:
             self._measure("traffic", client.finish())
             self._measure("outside_contacts", {"items": client.violations()})
-        self._measure_once("leftovers", {"items": client.stop() + _remains(self._folder)})
+        if "leftovers" not in self._book.state.measured:
+            began = time.monotonic()
+            left = client.stop() + _remains(self._folder)
+            took = {"stop_seconds": round(time.monotonic() - began, 3)}
+            self._measure("lab", {**self._book.state.measured.get("lab", {}), **took})
+            self._measure("leftovers", {"items": left})
 
     def _measure_once(self, name: str, values: Mapping[str, Any]) -> None:
         if name not in self._book.state.measured:
@@ -81,6 +92,42 @@ class Rehearsal:
 
     def _measure(self, name: str, values: Mapping[str, Any]) -> None:
         self._book.append(Kind.MEASURED, name=name, values=dict(values))
+
+
+def traffic_progress(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The twin's figures as progress, with `contracts.progress.TrafficDetail` as its detail."""
+    timeline = list(figures.get("timeline", []))[-_SERIES_SECONDS:]
+    writes = figures.get("writes", {})
+    detail: TrafficDetail = {
+        "kind": "traffic",
+        "requests": figures.get("requests", 0),
+        "failed": figures.get("failed", 0),
+        "unavailable_seconds": figures.get("unavailable_seconds", 0.0),
+        "writes_acknowledged": writes.get("acknowledged", 0),
+        "old": _side(figures, "old"),
+        "new": _side(figures, "new"),
+        "series": {
+            "requests_old": [float(s["old"]) for s in timeline],
+            "requests_new": [float(s["new"]) for s in timeline],
+            "failed": [float(s["failed"]) for s in timeline],
+            "latency_ms_p95": [float(s["milliseconds"]) for s in timeline],
+        },
+    }
+    message = (
+        f"{detail['requests']:,} requests, {detail['failed']:,} failed; "
+        f"{detail['writes_acknowledged']:,} writes acknowledged; unavailable {detail['unavailable_seconds']:.1f} s"
+    )
+    return {"message": message, "done": None, "total": None, "unit": "", "detail": dict(detail)}
+
+
+def _side(figures: Mapping[str, Any], name: str) -> TargetTraffic:
+    latency = figures.get("latency_milliseconds", {}).get(name, {})
+    return {
+        "requests": figures.get("served_by", {}).get(name, 0),
+        "failed": figures.get("failed_at", {}).get(name, 0),
+        "latency_ms_p50": latency.get("p50", 0.0),
+        "latency_ms_p95": latency.get("p95", 0.0),
+    }
 
 
 def _remains(folder: RunFolder) -> list[str]:

@@ -50,11 +50,14 @@ class ReferencedSecrets:
         name, _, key = place.partition("#")
         where = f"aws:{place}"
         try:
-            text = self._aws.call("secretsmanager", "get_secret_value", SecretId=name).get("SecretString")
+            found = self._aws.call(
+                "secretsmanager", "get_secret_value", SecretId=name, VersionStage="AWSCURRENT"
+            )
         except AwsRefused as error:
             if error.code == "ResourceNotFoundException":
                 raise Refused("there is no such secret, or it has no value yet", where=where) from error
             raise
+        text = found.get("SecretString")
         if not text:
             raise Refused("the secret holds no text", where=where)
         whole = Secret(text)

@@ -2,7 +2,8 @@
 
 The baseline (the first probe's facts) says what was there. What is wanted is computed from it, so that after a
 crash the same answer comes out: now = wanted: ours; now = baseline: absent; a mixture of both: partial;
-anything else: foreign.
+anything else: foreign. `memory` holds `sent` (an exchange was or may have been sent), `held` (the wanted records
+were seen in place) and the ids of changes.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class RecordExchange(ABC, Generic[P]):
         now = self._read(ctx, zone)
         names = asked_names(ctx.params)
         facts = {"records": [record.to_json() for record in now]}
-        if not ctx.baseline:
+        if "records" not in ctx.baseline:
             blocking = obstacles(names, now, zone.zone_name())
             if blocking:
                 return Probe(Verdict.FOREIGN, str(_cannot_move(blocking)), facts)
@@ -106,27 +107,28 @@ class RecordExchange(ABC, Generic[P]):
             )
         before, wanted = self._ends(ctx)
         verdict = judge(before, wanted, now, sent=_sent(ctx))
+        if verdict is Verdict.OURS and same(before, wanted) and not ctx.memory.get("held"):
+            verdict = Verdict.ABSENT
         return Probe(verdict, _evidence(verdict, names, before, wanted, now), facts)
 
     def apply(self, ctx: StepContext[P]) -> None:
         """Exchanges what is there of the baseline for what is wanted; nothing when it is so already."""
         before, wanted = self._ends(ctx)
         change_id = self._exchange(ctx, before, wanted, wanted, f"{self.spec.name} {ctx.key}")
-        if change_id:
-            ctx.channel.remember({"change_id": change_id})
+        ctx.channel.remember({"held": True, "change_id": change_id or ctx.memory.get("change_id", "")})
 
     def undo(self, ctx: StepContext[P]) -> None:
         """Gives back exactly the baseline; refuses when somebody else has changed the names since."""
         before, wanted = self._ends(ctx)
-        if not _sent(ctx):
+        if _sent(ctx):
+            change_id = self._exchange(ctx, before, wanted, before, f"undo of {self.spec.name} {ctx.key}")
+            change_id = change_id or str(ctx.memory.get("undo_change_id", ""))
+            if change_id:
+                ctx.channel.remember({"undo_change_id": change_id})
+                settle(ctx, open_zone(ctx, ctx.params.hosted_zone_id), change_id)
+        else:
             ctx.channel.log("this run has changed none of these records: nothing to take back")
-            return
-        change_id = self._exchange(ctx, before, wanted, before, f"undo of {self.spec.name} {ctx.key}")
-        if change_id:
-            ctx.channel.remember({"undo_change_id": change_id})
-        change_id = change_id or str(ctx.memory.get("undo_change_id", ""))
-        if change_id:
-            settle(ctx, open_zone(ctx, ctx.params.hosted_zone_id), change_id)
+        ctx.channel.remember({"sent": False, "held": False, "change_id": "", "undo_change_id": ""})
 
     def compared(self, ctx: StepContext[P]) -> tuple[tuple[Check, ...], tuple[RecordSet, ...]]:
         """Waits until the change is in sync, reads the zone afresh: a check a name, and what is there."""
@@ -179,13 +181,14 @@ class RecordExchange(ABC, Generic[P]):
                 "the records are no longer what this run read or wrote; nothing was changed",
                 where=f"zone {zone.zone_name()}",
                 detail=_evidence(verdict, names, before, wanted, now),
-                next="find out who changed them; put them back or start this step anew",
+                next="find out who changed them; put them back, or undo this step and begin it anew",
             )
         old, new = less(now, goal), less(goal, now)
         if not old and not new:
             return ""
         ctx.channel.check_cancelled()
-        ctx.channel.remember({"sent": True})
+        sent_before = _sent(ctx)
+        ctx.channel.remember({"sent": True, "change_id": "", "undo_change_id": ""})
         for name in names:
             ctx.channel.log(f"{name}: {describe(at(now, name))} → {describe(at(goal, name))}")
         try:
@@ -193,10 +196,12 @@ class RecordExchange(ABC, Generic[P]):
         except AwsRefused as error:
             after = self._read(ctx, zone)
             if same(after, now):
+                ctx.channel.remember({"sent": sent_before})
                 raise
             evidence = _evidence(judge(before, wanted, after, sent=False), names, before, wanted, after)
             if all(contains((*before, *wanted), record) for record in after):
                 raise InDoubt("the batch was refused, but records are changed", detail=evidence) from error
+            ctx.channel.remember({"sent": sent_before})
             raise Refused(
                 "somebody changed the records while this step was at work; nothing of ours was written",
                 where=f"zone {zone.zone_name()}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from migrator.contracts.aws import AwsRefused
@@ -80,7 +81,11 @@ Values = Mapping[str, Any]
 
 
 class Finder:
-    """Looks for one resource at a time. `taken` are ids that already belong to another address."""
+    """Looks for one resource at a time.
+
+    `taken` are ids that already belong to another address; they count where AWS gives the id, not where a name
+    is unique among its own kind only.
+    """
 
     def __init__(self, ctx: StepContext[Any], state: StateSummary, taken: set[str]) -> None:
         self._ctx = ctx
@@ -88,7 +93,7 @@ class Finder:
         self._state = state
         self.taken = taken
         self._tagged: dict[str, list[tuple[str, dict[str, str]]]] | None = None
-        self._since = ""
+        self._since = self._until = ""
         self._by_type: dict[str, Callable[[Values], Found]] = {
             "aws_acm_certificate": self._certificate,
             "aws_autoscaling_group": self._autoscaling_group,
@@ -120,9 +125,9 @@ class Finder:
         """Whether the id in the event stream is the import id."""
         return kind not in _BY_OTHER_ID and kind not in NO_SECOND
 
-    def find(self, kind: str, values: Values, since: str) -> Found:
-        """What became of a creation of this type with these planned values, begun after `since` (ISO 8601)."""
-        self._since = since
+    def find(self, kind: str, values: Values, since: str, until: str) -> Found:
+        """What became of a creation of this type with these planned values, begun between two times (ISO 8601)."""
+        self._since, self._until = since, until
         if kind in _EC2:
             return self._ec2(_EC2[kind], values)
         finder = self._by_type.get(kind)
@@ -139,7 +144,7 @@ class Finder:
 
     def _claim(self, found: str, tags: Mapping[str, str], what: str) -> Found:
         if all(tags.get(name) == self._ctx.tags[name] for name in (_RUN, _STEP)):
-            return Found(id=found) if found not in self.taken else _ABSENT
+            return Found(id=found)
         return Found(evidence=f"{what} exists but does not carry this step's tags")
 
     def _claim_by_time(self, found: str, created: Any, what: str) -> Found:
@@ -277,9 +282,20 @@ class Finder:
                 "route53", "list_tags_for_resource", ResourceType="hostedzone", ResourceId=zone_id
             )
             tags = _tags(said["ResourceTagSet"]["Tags"])
-            if all(tags.get(key) == self._ctx.tags[key] for key in (_RUN, _STEP)):
+            if all(tags.get(key) == self._ctx.tags[key] for key in (_RUN, _STEP)) or (
+                not tags and self._made_by_our_apply(zone.get("CallerReference", ""))
+            ):
                 ours.append(zone_id)
         return self._one(ours, "hosted zones")
+
+    def _made_by_our_apply(self, reference: str) -> bool:
+        """A zone gets its tags only after its creation; until then the provider's reference tells its second."""
+        stamp = re.fullmatch(r"terraform-(\d{14})\d*[0-9a-f]*", reference)
+        if stamp is None:
+            return False
+        made = datetime.strptime(stamp[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        first, last = (datetime.fromisoformat(at) for at in (self._since, self._until))
+        return first - timedelta(seconds=2) <= made <= last + timedelta(seconds=30)
 
     def _record(self, values: Values) -> Found:
         zone, name, kind = values["zone_id"], values["name"].rstrip("."), values["type"]
@@ -380,7 +396,13 @@ class Finder:
         except AwsRefused as error:
             if error.code != "NoSuchTagSet":
                 raise
-            tags = {}
+            # A bucket gets its tags only after its creation.
+            made = [
+                b["CreationDate"]
+                for b in self._aws.call("s3", "list_buckets")["Buckets"]
+                if b["Name"] == name
+            ]
+            return self._claim_by_time(name, made[0] if made else None, f"the bucket {name}")
         return self._claim(name, tags, f"the bucket {name}")
 
     def _table(self, values: Values) -> Found:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from migrator.contracts.context import StepContext
 from migrator.contracts.terraform import Applied, AppliedResource, Stack, StateLock, StateSummary
 from migrator.errors import InDoubt
+from phases.parallel_infra.guard import STATEFUL
 from phases.parallel_infra.orphans import NO_SECOND, Finder, Found
 
 _BEFORE = timedelta(seconds=5)
 _AFTER = timedelta(seconds=90)
+_QUIET = timedelta(seconds=20)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Situation:
     stale_lock: StateLock | None = None
     unsaved: StateSummary | None = None
     imports: Mapping[str, str] = field(default_factory=dict)
+    tainted: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
     @property
@@ -38,6 +41,7 @@ class Situation:
                 else ()
             ),
             *(f"{address} ({found}) is taken into the state" for address, found in self.imports.items()),
+            *(f"{address}, whose creation was cut short, is kept" for address in self.tainted),
         )
 
 
@@ -62,7 +66,23 @@ def look(ctx: StepContext[Any], stack: Stack) -> Situation:
     if unknown or unsaved is not None:
         return situation
     imports, lost = _orphans(ctx, stack, state, streams)
-    return Situation(state, streams, lock, None, imports, lost)
+    return Situation(state, streams, lock, None, imports, _cut_short(state, streams), lost)
+
+
+def _cut_short(state: StateSummary, streams: tuple[Applied, ...]) -> tuple[str, ...]:
+    """What holds data, was being created by an apply of ours that did not end well, and would be replaced."""
+    begun = {
+        resource.address
+        for stream in streams
+        if not stream.whole
+        for resource in stream.resources
+        if resource.action == "create"
+    }
+    return tuple(
+        resource.address
+        for resource in state.resources
+        if resource.tainted and resource.type in STATEFUL and resource.address in begun
+    )
 
 
 def applies(ctx: StepContext[Any]) -> tuple[Applied, ...]:
@@ -87,6 +107,8 @@ def settle(ctx: StepContext[Any], stack: Stack) -> Situation:
         _must_be_known(situation, stack)
     for sentence in situation.work:
         ctx.channel.log(sentence)
+    for address in situation.tainted:
+        terraform.untaint(stack, address, ctx.channel)
     terraform.adopt(stack, situation.imports)
     return situation
 
@@ -139,6 +161,7 @@ def _orphans(
         address: r for address, r in missing.items() if address not in imports and r.type not in NO_SECOND
     }
     if left:
+        _let_settle(ctx, streams[-1])
         terraform.adopt(stack, imports)
         plan = terraform.plan(stack, ctx.channel)
         values = terraform.planned_values(stack, plan.file)
@@ -146,7 +169,7 @@ def _orphans(
         for address, resource in left.items():
             if address not in values:
                 continue
-            found = finder.find(resource.type, values[address], since=streams[0].first)
+            found = finder.find(resource.type, values[address], streams[0].first, streams[-1].last)
             if found.id:
                 imports[address] = found.id
                 finder.taken.add(found.id)
@@ -154,6 +177,15 @@ def _orphans(
                 unknown.append(_sentence(resource, found))
         terraform.adopt(stack, {})
     return imports, tuple(unknown)
+
+
+def _let_settle(ctx: StepContext[Any], stream: Applied) -> None:
+    """Waits until a request that was under way when the apply died has had its time to be carried out."""
+    quiet = datetime.fromisoformat(stream.last) + _QUIET if stream.last else datetime.now(UTC)
+    while (left := (quiet - datetime.now(UTC)).total_seconds()) > 0:
+        ctx.channel.progress("waiting until requests under way have settled", unit="seconds")
+        ctx.channel.check_cancelled()
+        ctx.channel.sleep(min(left, 1.0))
 
 
 def _sentence(resource: AppliedResource, found: Found) -> str:

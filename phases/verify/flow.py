@@ -128,6 +128,8 @@ class Flow:
                 where=ctx.params.host,
                 next=f"remove what belongs to {ctx.key} by hand",
             )
+        else:
+            ctx.channel.remember({"state": _CLEAN})
 
     def _clean(self, ctx: StepContext[FlowParams]) -> None:
         params = ctx.params

@@ -76,7 +76,9 @@ class MemoryJournal:
         return list(self.inbox)
 
     def take(self, order: Order) -> None:
+        self.crash.point()
         self.inbox.remove(order)
+        self.crash.point()
 
     def set_progress(self, step: str, progress: Mapping[str, Any]) -> None:
         pass
@@ -171,7 +173,7 @@ def simple(runbook: Runbook) -> Runbook:
 
     def strip(step: Step) -> Step:
         gate = replace(step.gate, confirm="") if step.gate else None
-        wait = replace(step.wait, seconds=1.0, rehearsal_seconds=None) if step.wait else None
+        wait = replace(step.wait, seconds=1.0, at_least_seconds=0.0, rehearsal_seconds=None) if step.wait else None
         return replace(step, params={}, gate=gate, wait=wait)
 
     phases = tuple(replace(p, steps=tuple(strip(s) for s in p.steps)) for p in runbook.phases)
@@ -199,9 +201,11 @@ class Simulation:
         crash.count = 0
         return cls(simple(runbook), specs, World(crash), journal, clock)
 
-    def start(self, crash_at: int | None = None, *, policy: Policy | None = None) -> str:
+    def start(
+        self, crash_at: int | None = None, *, policy: Policy | None = None, plan: CrashPlan | None = None
+    ) -> str:
         """A new runner: gives its reason to end; `SimulatedCrash` when it died."""
-        crash = CrashPlan(crash_at)
+        crash = plan or CrashPlan(crash_at)
         self.journal.crash = self.world.crash = crash
         book = Book(self.journal)
         book.append(Kind.RUNNER_STARTED, pid=1)

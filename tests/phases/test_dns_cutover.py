@@ -269,6 +269,7 @@ def test_any_other_refusal_is_passed_on(case: Case, tmp_path: Path) -> None:
     zone.before_change = refuse
     with pytest.raises(AwsRefused, match="no permission"):
         case.action.apply(world.context(case.params))
+    assert world.notes.memory["sent"] is False
     assert case.action.probe(world.context(case.params)).verdict is Verdict.ABSENT
 
 
@@ -370,7 +371,41 @@ def test_lower_ttl_with_nothing_to_do_says_why(tmp_path: Path) -> None:
     assert found.outputs["previous_longest_ttl_seconds"] == 60
     assert LowerTtl().probe(world.context(LOWER)).verdict is Verdict.OURS
     LowerTtl().undo(world.context(LOWER))
+    assert LowerTtl().probe(world.context(LOWER)).verdict is Verdict.ABSENT
     assert zone.batches == []
+
+
+@each_case
+def test_after_a_refusal_the_step_can_be_undone_and_begun_anew(case: Case, tmp_path: Path) -> None:
+    zone, world = begun(case, tmp_path)
+    zone.before_change = lambda: zone.replace(API, record(API, "CNAME", 300, "elsewhere.example.org"))
+    with pytest.raises(Refused):
+        case.action.apply(world.context(case.params))
+    zone.before_change = lambda: None
+    case.action.undo(world.context(case.params))
+    assert zone.batches == []
+    world.baseline = {}
+    world.baseline = dict(case.action.probe(world.context(case.params)).facts)
+    case.action.apply(world.context(case.params))
+    assert case.action.verify(world.context(case.params)).ok
+    case.action.undo(world.context(case.params))
+    assert zone.at(API) == [record(API, "CNAME", 300, "elsewhere.example.org")]
+
+
+@each_case
+def test_a_lost_change_id_is_not_replaced_by_an_older_one(case: Case, tmp_path: Path) -> None:
+    zone, world = begun(case, tmp_path)
+    case.action.apply(world.context(case.params))
+    case.action.undo(world.context(case.params))
+
+    def crash() -> None:
+        raise Crash
+
+    zone.after_change = crash
+    with pytest.raises(Crash):
+        case.action.apply(world.context(case.params))
+    found = case.action.verify(world.context(case.params))
+    assert not any("C1" in check.detail for check in found.checks)
 
 
 def test_private_zones_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -377,6 +377,14 @@ def test_flow_without_clean_up_refuses_an_undo(tmp_path: Path) -> None:
         Flow().undo(world.context(params))
 
 
+def test_flow_that_ended_needs_no_clean_up_for_its_undo(tmp_path: Path) -> None:
+    params = build(FlowParams, {**FLOW, "cleanup": []})
+    world = World(tmp_path, http=net(new=HabitApplication()))
+    Flow().apply(world.context(params))
+    Flow().undo(world.context(params))
+    assert Flow().probe(world.context(params)).verdict is Verdict.ABSENT
+
+
 @pytest.mark.parametrize(
     ("request_", "word"),
     [

@@ -39,9 +39,12 @@ def surroundings(endpoint: str, account: str = ACCOUNT, **more: Any) -> Surround
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """The endpoint of a fresh in-process moto."""
+    """The endpoint of a fresh in-process moto that knows Lightsail too."""
     from moto.server import ThreadedMotoServer
 
+    from migrator.lab.aws.adapters import register_lightsail
+
+    register_lightsail()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

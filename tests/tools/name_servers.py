@@ -57,11 +57,8 @@ class NameServer(BaseResolver):  # type: ignore[misc]
 def name_server() -> Iterator[NameServer]:
     """A name server that runs inside the block, on one port for UDP and TCP."""
     zone = NameServer()
-    quiet = DNSLogger(logf=lambda line: None)
-    udp = DNSServer(zone, address="127.0.0.1", port=0, logger=quiet)
-    zone.port = udp.server.server_address[1]
-    tcp = DNSServer(zone, address="127.0.0.1", port=zone.port, tcp=True, logger=quiet)
-    servers = (udp, tcp)
+    servers = _bound(zone)
+    zone.port = servers[0].server.server_address[1]
     threads = [threading.Thread(target=each.server.serve_forever, args=(0.02,)) for each in servers]
     for thread in threads:
         thread.start()
@@ -72,3 +69,16 @@ def name_server() -> Iterator[NameServer]:
             each.server.shutdown()
             each.server.server_close()
             thread.join()
+
+
+def _bound(zone: NameServer) -> tuple[DNSServer, DNSServer]:
+    """A TCP and a UDP server on one port; another port where the first is taken by somebody's UDP."""
+    quiet = DNSLogger(logf=lambda line: None)
+    for _ in range(20):
+        tcp = DNSServer(zone, address="127.0.0.1", port=0, tcp=True, logger=quiet)
+        try:
+            port = tcp.server.server_address[1]
+            return tcp, DNSServer(zone, address="127.0.0.1", port=port, logger=quiet)
+        except OSError:
+            tcp.server.server_close()
+    raise OSError("no port is free for both UDP and TCP")

@@ -29,6 +29,23 @@ ACCOUNT, REGION = "123456789012", "us-west-2"
 KEY_ID, SECRET_KEY = "AKIAEXAMPLEEXAMPLE00", "example-secret-of-the-emulator"
 
 
+# moto takes every denial with a condition as unconditional; to it each request came without TLS and with it.
+_SERVER = """
+import json
+from moto.s3.models import FakeBucket
+from moto.iam.access_control import IAMPolicy, PermissionResult
+def get_permission(self, action, resource):
+    if self.policy is None:
+        return PermissionResult.NEUTRAL
+    policy = json.loads(self.policy)
+    policy["Statement"] = [s for s in policy["Statement"] if "aws:SecureTransport" not in json.dumps(s)]
+    return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
+FakeBucket.get_permission = get_permission
+from moto.server import main
+main()
+"""
+
+
 class BotoAws:
     """The AWS contract by boto3, as small as tests need it."""
 
@@ -85,9 +102,8 @@ def emulator() -> Iterator[Emulator]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    program = Path(sys.executable).with_name("moto_server")
     process = subprocess.Popen(
-        [str(program), "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(port)],
         env={**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

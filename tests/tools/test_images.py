@@ -16,7 +16,7 @@ from migrator.contracts.images import PushProgress
 from migrator.errors import CredentialsError, InDoubt, Interrupted, Refused, StepError
 from migrator.tools.images import RegistryImages
 from tests.tools.aws_servers import Direct, answering
-from tests.tools.tiny_registry import TinyRegistry, layout, sha256, tiny_registry
+from tests.tools.tiny_registry import TinyRegistry, certificate, layout, sha256, tiny_registry
 
 
 @pytest.fixture
@@ -120,16 +120,14 @@ def test_from_a_registry(images: RegistryImages, registry: TinyRegistry, tmp_pat
     assert pushed.digest == digest == registry.tags["v1"]
 
 
-def test_a_second_push_sends_only_the_manifest(
-    images: RegistryImages, registry: TinyRegistry, tmp_path: Path
-) -> None:
+def test_a_second_push_sends_nothing(images: RegistryImages, registry: TinyRegistry, tmp_path: Path) -> None:
     layout(tmp_path / "image")
     source = f"oci:{tmp_path}/image"
     images.push(source, tmp_path, registry.repository(), "v1", silent)
     registry.seen.clear()
     reports: list[PushProgress] = []
     images.push(source, tmp_path, registry.repository(), "v1", reports.append)
-    assert puts(registry) == ["PUT /v2/shop/manifests/v1"]
+    assert puts(registry) == []
     last_of_blobs = reports[-2]
     assert last_of_blobs.done_bytes == last_of_blobs.total_bytes == last_of_blobs.reused_bytes
 
@@ -246,10 +244,10 @@ def test_sources_that_are_refused(images: RegistryImages, tmp_path: Path, source
 
 def test_over_tls_by_a_route_with_the_name_kept(tmp_path: Path) -> None:
     host = "111122223333.dkr.ecr.us-west-2.amazonaws.com"
-    certificate, key = _certificate(tmp_path, host)
+    public, key = certificate(tmp_path, host)
     digest = layout(tmp_path / "image")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(public, key)
     registry, hosts = TinyRegistry(host=host), set()
 
     def answer(handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes] | None:
@@ -263,43 +261,10 @@ def test_over_tls_by_a_route_with_the_name_kept(tmp_path: Path) -> None:
                 assert (asked, port) == (host, 443)
                 return "127.0.0.1", int(url.rpartition(":")[2])
 
-        RegistryImages(Routed(), ca_file=certificate).push(
+        RegistryImages(Routed(), ca_file=public).push(
             f"oci:{tmp_path}/image", tmp_path, registry.repository(), "v1", silent
         )
         with pytest.raises(Refused, match="does not answer"):
             RegistryImages(Routed()).digest_in(registry.repository(), "v1")
     assert registry.tags["v1"] == digest
     assert hosts == {host}
-
-
-def _certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """A self-signed certificate for a host, and its key."""
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return folder / "cert.pem", folder / "key.pem"

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from migrator.contracts.images import Repository
+from migrator.errors import MigratorError
 from migrator.secrets import Secret
 from tests.tools.aws_servers import answering
 
@@ -30,7 +31,7 @@ def sha256(content: bytes) -> str:
 
 @dataclass
 class TinyRegistry:
-    """What the registry holds. `before` may answer a request itself, or return None; `cut` cuts connections."""
+    """What the registry holds. `cut` and `cut_after` cut connections; `lookup` finds a tag elsewhere."""
 
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[bytes, str]] = field(default_factory=dict)
@@ -38,9 +39,11 @@ class TinyRegistry:
     immutable: bool = False
     cut: Callable[[str, str], bool] = lambda method, path: False
     cut_after: Callable[[str, str], bool] = lambda method, path: False
+    lookup: Callable[[str], str] | None = None
     on_manifest: Callable[[str, bytes, str], None] = lambda reference, content, media_type: None
     seen: list[str] = field(default_factory=list)
     host: str = ""
+    password: str = PASSWORD
 
     def repository(self, name: str = "shop", password: str = PASSWORD) -> Repository:
         """A repository of this registry."""
@@ -51,7 +54,7 @@ class TinyRegistry:
         url = urlsplit(handler.path)
         if self.cut(handler.command, url.path):
             return None
-        expected = f"Basic {base64.b64encode(f'AWS:{PASSWORD}'.encode()).decode()}"
+        expected = f"Basic {base64.b64encode(f'AWS:{self.password}'.encode()).decode()}"
         if handler.headers["Authorization"] != expected:
             return 401, {"WWW-Authenticate": 'Basic realm="ECR"'}, b""
         answer = self._route(handler, url.path, parse_qs(url.query), body)
@@ -62,7 +65,7 @@ class TinyRegistry:
         if kind == "manifests" and handler.command == "PUT":
             return self._put_manifest(reference, body, handler.headers["Content-Type"])
         if kind == "manifests":
-            digest = self.tags.get(reference, reference)
+            digest = self.lookup(reference) if self.lookup else self.tags.get(reference, reference)
             if digest not in self.manifests:
                 return 404, {}, b""
             content, media_type = self.manifests[digest]
@@ -85,12 +88,15 @@ class TinyRegistry:
         if any(child["digest"] not in self.manifests for child in value.get("manifests", ())):
             return 400, {}, b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}'
         digest = sha256(content)
+        try:
+            self.on_manifest(reference, content, media_type)
+        except MigratorError:
+            return 400, {}, b'{"errors": [{"code": "MANIFEST_INVALID"}]}'
         if not reference.startswith("sha256:"):
             if self.immutable and self.tags.get(reference, digest) != digest:
                 return 400, {}, b'{"errors": [{"code": "TAG_INVALID"}]}'
             self.tags[reference] = digest
         self.manifests[digest] = (content, media_type)
-        self.on_manifest(reference, content, media_type)
         return 201, {}, b""
 
 
@@ -134,3 +140,36 @@ def layout(
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [top]}))
     return str(top["digest"])
+
+
+def certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """A self-signed certificate for a host, and its key."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return folder / "cert.pem", folder / "key.pem"

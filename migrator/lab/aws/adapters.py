@@ -16,12 +16,15 @@ from typing import Any
 from moto import backend_index
 from moto.acm import models as acm
 from moto.core.responses import ActionResult
+from moto.ec2.models import instances, launch_templates
+from moto.ec2.utils import parse_user_data
 from moto.ecr import models as ecr
 from moto.ecr import responses as ecr_responses
 from moto.elbv2 import models as elbv2
 from moto.rds import models as rds
 
-from migrator.lab.aws import batches, refresh
+from migrator.lab.aws import batches, kindness, refresh
+from migrator.lab.aws.errors import ServiceFault
 from migrator.lab.spec import LabSpec
 
 health: dict[str, dict[str, tuple[str, str]]] = {}
@@ -45,10 +48,13 @@ def apply(spec: LabSpec) -> None:
     register_lightsail()
     batches.install(spec.route53_change_seconds)
     refresh.install(health)
+    kindness.apply(_set)
     _rds_takes_time(spec.rds_creating_seconds)
     _acm_checks_the_record(spec)
     _ecr_like_a_registry()
     _target_health()
+    _second_template_versions()
+    _terminated_instances_leave_their_groups()
 
 
 def _set(owner: Any, name: str, replacement: Callable[..., Any]) -> None:
@@ -63,6 +69,8 @@ def _rds_takes_time(seconds: float) -> None:
     def created(self: Any, db_kwargs: dict[str, Any]) -> Any:
         database: Any = create(self, db_kwargs)
         database.status = "creating"
+        # moto gives every instance the same one, and Terraform looks an instance up by it
+        database.dbi_resource_id = "db-" + secrets.token_hex(13).upper()
         database.lab_master_password = db_kwargs.get("master_user_password")
         database.lab_available_at = time.monotonic() + seconds
         return database
@@ -108,6 +116,14 @@ def _ecr_like_a_registry() -> None:
         values = {**dict(zip(names, args, strict=False)), **kwargs}
         if not values.get("digest"):
             values["digest"] = "sha256:" + hashlib.sha256(values["image_manifest"].encode()).hexdigest()
+        repository = self.repositories.get(values["repository_name"])
+        tag = values.get("image_tag")
+        if repository is not None and tag is not None and repository.is_tag_immutable():
+            holders = [image for image in repository.images if tag in image.image_tags]
+            if any(image.get_image_digest() != values["digest"] for image in holders):
+                raise ServiceFault(
+                    "ImageTagAlreadyExistsException", f"The tag {tag} is immutable and names another image."
+                )
         image = put(self, **values)
         scanning = self.repositories[values["repository_name"]].image_scanning_configuration
         if scanning.get("scanOnPush") and image.last_scan is None:
@@ -133,6 +149,30 @@ def _ecr_like_a_registry() -> None:
     _set(ecr.ECRBackend, "put_image", put_image)
     _set(ecr.ECRBackend, "describe_image_scan_findings", scan_findings)
     _set(ecr_responses.ECRResponse, "get_authorization_token", get_authorization_token)
+
+
+def _second_template_versions() -> None:
+    create = launch_templates.LaunchTemplate.create_version
+
+    def create_version(self: Any, data: dict[str, Any], description: str) -> Any:
+        # moto converts the user data of a template's first version only, and fails to launch from a later one
+        if isinstance(data.get("UserData"), str):
+            data = {**data, "UserData": parse_user_data(data["UserData"])}
+        return create(self, data, description)
+
+    _set(launch_templates.LaunchTemplate, "create_version", create_version)
+
+
+def _terminated_instances_leave_their_groups() -> None:
+    terminate = instances.InstanceBackend.terminate_instances
+
+    def terminate_instances(self: Any, instance_ids: list[str]) -> Any:
+        # moto does this only for EC2's own operation, not when an Auto Scaling group shrinks
+        done = terminate(self, instance_ids)
+        elbv2.elbv2_backends[self.account_id][self.region_name].notify_terminate_instances(instance_ids)
+        return done
+
+    _set(instances.InstanceBackend, "terminate_instances", terminate_instances)
 
 
 def _target_health() -> None:

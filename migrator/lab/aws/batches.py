@@ -10,15 +10,16 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.route53 import models, responses
+
+from migrator.lab.aws.errors import ServiceFault
 
 _lock = threading.RLock()
 _changes: dict[str, tuple[float, datetime]] = {}
 
 
-class InvalidChangeBatchError(ServiceException):
+class InvalidChangeBatchError(ServiceFault):
     """A change of the batch does not fit the zone; nothing of the batch was done."""
 
     def __init__(self, message: str) -> None:
@@ -130,7 +131,7 @@ def _apply(zone: Any, change: dict[str, Any]) -> None:
     if action == "CREATE" and present:
         raise InvalidChangeBatchError(f"Tried to create resource record set {label} but it already exists")
     if action not in ("CREATE", "UPSERT"):
-        raise ServiceException("InvalidInput", f"Invalid action {action}")
+        raise ServiceFault("InvalidInput", f"Invalid action {action}")
     _refuse_cname_conflict(zone, wanted, label)
     zone.rrsets = [record for record in zone.rrsets if record not in present] + [_record_set(wanted)]
 

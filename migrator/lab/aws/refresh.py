@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
+import traceback
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.autoscaling import models, responses
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
+
+from migrator.lab.aws.errors import ServiceFault
 
 HEALTHY_WITHIN_SECONDS = 120.0
 _refreshes: dict[str, list[dict[str, Any]]] = {}
@@ -25,7 +28,7 @@ def install(health: dict[str, dict[str, tuple[str, str]]]) -> None:
         name = self._get_param("AutoScalingGroupName")
         group = _group(self, name)
         if any(entry["Status"] in _OPEN for entry in _refreshes.get(name, [])):
-            raise ServiceException("InstanceRefreshInProgress", f"A refresh of {name} is in progress")
+            raise ServiceFault("InstanceRefreshInProgress", f"A refresh of {name} is in progress")
         preferences = self._get_param("Preferences") or {}
         entry: dict[str, Any] = {
             "InstanceRefreshId": str(uuid.uuid4()),
@@ -38,7 +41,7 @@ def install(health: dict[str, dict[str, tuple[str, str]]]) -> None:
         }
         _refreshes.setdefault(name, []).insert(0, entry)
         arguments = (self.autoscaling_backend, group, entry, health)
-        threading.Thread(target=_run, args=arguments, daemon=True).start()
+        threading.Thread(target=_run_safely, args=arguments, daemon=True).start()
         return ActionResult({"InstanceRefreshId": entry["InstanceRefreshId"]})
 
     def describe(self: Any) -> ActionResult:
@@ -56,7 +59,7 @@ def install(health: dict[str, dict[str, tuple[str, str]]]) -> None:
             if entry["Status"] in _OPEN:
                 entry["Status"] = "Cancelling"
                 return ActionResult({"InstanceRefreshId": entry["InstanceRefreshId"]})
-        raise ServiceException("ActiveInstanceRefreshNotFound", f"No refresh of {name} is in progress")
+        raise ServiceFault("ActiveInstanceRefreshNotFound", f"No refresh of {name} is in progress")
 
     target: Any = responses.AutoScalingResponse
     target.start_instance_refresh = start
@@ -67,8 +70,18 @@ def install(health: dict[str, dict[str, tuple[str, str]]]) -> None:
 def _group(response: Any, name: str) -> Any:
     groups: dict[str, models.FakeAutoScalingGroup] = response.autoscaling_backend.autoscaling_groups
     if name not in groups:
-        raise ServiceException("ValidationError", f"AutoScalingGroup name not found - {name}")
+        raise ServiceFault("ValidationError", f"AutoScalingGroup name not found - {name}")
     return groups[name]
+
+
+def _run_safely(*arguments: Any) -> None:
+    try:
+        _run(*arguments)
+    except Exception as error:  # noqa: BLE001 - the edge of a thread: the refresh must not look as if it went on
+        traceback.print_exc(file=sys.stderr)
+        arguments[2].update(
+            Status="Failed", StatusReason=f"{type(error).__name__}: {error}", EndTime=datetime.now(UTC)
+        )
 
 
 def _run(

@@ -268,19 +268,25 @@ def _blobs(manifests: Sequence[Manifest]) -> tuple[Descriptor, ...]:
 
 
 def _put_manifests(client: RegistryClient, manifests: Sequence[Manifest], tag: str) -> None:
-    """Children by digest, the last one by tag. After the first, no failure is a proven refusal."""
+    """Children by digest, the last one by tag; those that are there already are not put again.
+
+    After the first that was put, no failure is a proven refusal.
+    """
+    put = 0
     for number, each in enumerate(manifests):
-        last = number == len(manifests) - 1
+        reference = tag if number == len(manifests) - 1 else each.descriptor.digest
+        there = client.manifest(reference)
+        if there is not None and digest_of(there[0]) == each.descriptor.digest:
+            continue
         try:
-            client.put_manifest(
-                tag if last else each.descriptor.digest, each.content, each.descriptor.media_type
-            )
+            client.put_manifest(reference, each.content, each.descriptor.media_type)
         except Refused as error:
-            if number == 0:
+            if not put:
                 raise
             raise StepError(
                 "only a part of the image's manifests was accepted", where=client.where, detail=str(error)
             ) from error
+        put += 1
 
 
 def _path_and_name(place: str) -> tuple[Path, str]:

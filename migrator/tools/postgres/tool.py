@@ -28,7 +28,7 @@ from migrator.errors import Refused
 from migrator.secrets import Secret
 from migrator.tools.postgres.errors import connecting, running
 from migrator.tools.postgres.files import SERVICE, remove_client_files, write_client_files
-from migrator.tools.postgres.programs import find_programs
+from migrator.tools.postgres.programs import choose_programs, find_programs
 from migrator.tools.postgres.session import PINNED, PostgresSession
 
 CONNECT_SECONDS = 10
@@ -46,7 +46,7 @@ class PostgresTool:
         self._secrets = secrets
         self._processes = processes
         self._application_name = application_name
-        self._programs: Programs | None = None
+        self._found: list[Programs] = []
 
     @contextmanager
     def connect(
@@ -79,15 +79,15 @@ class PostgresTool:
             connection.close()
 
     def programs(self, minimum_major: int = 0) -> Programs:
-        """The newest client programs; looked for once."""
-        if self._programs is None or self._programs.major < minimum_major:
-            self._programs = find_programs(self._processes, minimum_major)
-        return self._programs
+        """The oldest client programs that fit; looked for once."""
+        if not self._found:
+            self._found = find_programs(self._processes)
+        return choose_programs(self._found, minimum_major)
 
     def dump(self, request: DumpRequest, folder: Path) -> Command:
         """pg_dump in directory format with zlib level 1: the archive is read back soon, time counts most."""
         argv = (
-            str(self.programs().pg_dump),
+            str(request.programs.pg_dump),
             "--format=directory",
             f"--file={request.archive}",
             f"--jobs={request.jobs}",
@@ -102,7 +102,7 @@ class PostgresTool:
     def restore(self, request: RestoreRequest, folder: Path) -> Command:
         """pg_restore of the listed items, without owners, as `owner_role`, until the first error."""
         argv = (
-            str(self.programs().pg_restore),
+            str(request.programs.pg_restore),
             "--format=directory",
             f"--jobs={request.jobs}",
             f"--use-list={request.list_file}",
@@ -115,25 +115,29 @@ class PostgresTool:
         )
         return self._command(argv, "pg_restore", request.database, folder, request.deadline_seconds)
 
-    def archive_list(self, archive: Path) -> list[str]:
-        """The lines of the table of contents."""
+    def archive_list(self, programs: Programs, archive: Path, list_file: Path) -> list[str]:
+        """The lines of the table of contents; through a file, as it may be long."""
+        list_file.unlink(missing_ok=True)
         command = Command(
-            argv=(str(self.programs().pg_restore), "--list", str(archive)),
+            argv=(str(programs.pg_restore), "--list", f"--file={list_file}", str(archive)),
             label="pg_restore --list",
             cwd=archive.parent,
             environment=_environment(),
             deadline_seconds=_SHORT_SECONDS,
         )
-        done, out, err = self._processes.run(command)
+        done, _, err = self._processes.run(command)
         if not done.ok:
             raise Refused("the archive's table of contents could not be read", where=str(archive), detail=err)
-        return out.splitlines()
+        list_file.chmod(0o600)
+        return list_file.read_text(encoding="utf-8").splitlines()
 
-    def check_archive(self, archive: Path, deadline_seconds: float, folder: Path) -> Command:
+    def check_archive(
+        self, programs: Programs, archive: Path, deadline_seconds: float, folder: Path
+    ) -> Command:
         """`pg_restore -f /dev/null`: finds what `-l` passes."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Command(
-            argv=(str(self.programs().pg_restore), "--file=/dev/null", str(archive)),
+            argv=(str(programs.pg_restore), "--file=/dev/null", str(archive)),
             label="pg_restore --file=/dev/null",
             cwd=folder,
             environment=_environment(),

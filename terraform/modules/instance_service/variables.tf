@@ -90,7 +90,7 @@ variable "instance_type" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][0-9]+[a-z-]*\\.[a-z0-9]+$", var.instance_type)) && !can(regex("^[a-z]+[0-9]+[a-z]*g[a-z]*\\.", var.instance_type))
+    condition     = can(regex("^[a-z]+[0-9]+[a-z-]*\\.[a-z0-9]+$", var.instance_type)) && !can(regex("^[a-z]+[0-9]+[a-z]*g[a-z]*\\.", var.instance_type))
     error_message = "The type must be an x86_64 one such as t3.small; Graviton types (t4g, m7g) do not start this machine image."
   }
 }

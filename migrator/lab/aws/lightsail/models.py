@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
 from collections import deque
@@ -110,34 +109,36 @@ class ContainerService:
         return described
 
     def metric(self, body: dict[str, Any]) -> list[dict[str, Any]]:
-        """Datapoints of a metric between startTime and endTime: idle CPU, plus a share for every request."""
-        start, end = _seconds(body["startTime"]), _seconds(body["endTime"])
-        period = max(1, int(body["period"]))
+        """Datapoints of a metric: idle CPU, and a share for every request.
+
+        Points begin at startTime, one a period; the last covers what is left up to endTime, so that a window of
+        seconds can be asked although the smallest period is 60. (The service aligns points to whole periods.)
+        """
+        start, end = _seconds(body["startTime"]), min(_seconds(body["endTime"]), time.time())
+        period = max(60, int(body["period"]))
         if body["metricName"] not in ("CPUUtilization", "MemoryUtilization"):
             raise JsonRESTError("InvalidInputException", f"Unknown metric {body['metricName']}.")
-        points = []
-        first = math.floor(start / period) * period
-        for bucket in range(int(first), int(min(end, time.time())) + 1, period):
-            if bucket + period <= self.created or bucket >= end:
-                continue
-            points.append(self._datapoint(str(body["metricName"]), bucket, period))
+        start = max(start, self.created)
+        points: list[dict[str, Any]] = []
+        while start < end and len(points) < 1440:
+            points.append(self._datapoint(str(body["metricName"]), start, min(start + period, end)))
+            start += period
         return points
 
-    def _datapoint(self, metric: str, bucket: int, period: int) -> dict[str, Any]:
-        inside = [count for moment, count in list(self.traffic) if bucket <= moment < bucket + period]
-        requests = sum(inside)
-        average = min(100.0, IDLE_CPU_PERCENT + CPU_PERCENT_A_REQUEST * requests / period)
+    def _datapoint(self, metric: str, start: float, end: float) -> dict[str, Any]:
+        inside = [count for moment, count in list(self.traffic) if start <= moment < end]
+        seconds = max(1.0, end - start)
+        average = min(100.0, IDLE_CPU_PERCENT + CPU_PERCENT_A_REQUEST * sum(inside) / seconds)
         if metric == "MemoryUtilization":
             average = 31.0
+        busiest = max((IDLE_CPU_PERCENT + CPU_PERCENT_A_REQUEST * count for count in inside), default=average)
         return {
-            "timestamp": bucket,
+            "timestamp": start,
             "average": round(average, 3),
             "minimum": round(min(average, IDLE_CPU_PERCENT), 3),
-            "maximum": round(
-                max([average, *(IDLE_CPU_PERCENT + CPU_PERCENT_A_REQUEST * n for n in inside)]), 3
-            ),
-            "sum": round(average * period, 3),
-            "sampleCount": float(max(1, period // 60)),
+            "maximum": round(max(average, busiest), 3),
+            "sum": round(average, 3),
+            "sampleCount": 1.0,
             "unit": "Percent",
         }
 

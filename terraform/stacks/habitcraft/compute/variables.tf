@@ -148,8 +148,8 @@ variable "backend_instance_type" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][0-9]+[a-z-]*\\.[a-z0-9]+$", var.backend_instance_type))
-    error_message = "The type must look like t3.small."
+    condition     = can(regex("^[a-z]+[0-9]+[a-z-]*\\.[a-z0-9]+$", var.backend_instance_type)) && !can(regex("^[a-z]+[0-9]+[a-z]*g[a-z]*\\.", var.backend_instance_type))
+    error_message = "The type must be an x86_64 one such as t3.small, not a Graviton one such as t4g.small."
   }
 }
 
@@ -159,8 +159,8 @@ variable "frontend_instance_type" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][0-9]+[a-z-]*\\.[a-z0-9]+$", var.frontend_instance_type))
-    error_message = "The type must look like t3.small."
+    condition     = can(regex("^[a-z]+[0-9]+[a-z-]*\\.[a-z0-9]+$", var.frontend_instance_type)) && !can(regex("^[a-z]+[0-9]+[a-z]*g[a-z]*\\.", var.frontend_instance_type))
+    error_message = "The type must be an x86_64 one such as t3.small, not a Graviton one such as t4g.small."
   }
 }
 
