@@ -16,7 +16,7 @@ from migrator.tui.choices import Choice, choices
 from migrator.tui.dialogs import Dialog
 from migrator.tui.facts import downtime, side_span
 from migrator.tui.orders import Request
-from migrator.tui.paint import Line, line
+from migrator.tui.paint import Line, line, safe
 from migrator.tui.steptext import doubt_lines, evidence_lines, look_of, trouble_lines
 from migrator.tui.timekeeping import now_of
 from migrator.tui.watch import Watch
@@ -72,8 +72,6 @@ class GateDialog(Dialog[bool]):
         if self._step.ponr is not None:
             rows.append(line(("     This is a point of no return.", "bad")))
         rows += [line(), *evidence_lines(self._watch, self._step, now)]
-        if self._confirm:
-            rows += [line(), line("To say yes, type exactly:  ", (self._confirm, "strong"))]
         return rows
 
     def _costs(self) -> list[Line]:
@@ -90,7 +88,7 @@ class GateDialog(Dialog[bool]):
             return
         yield Input(placeholder="why (w; may stay empty; goes into the report)", id="reason", max_length=500)
         if self._confirm:
-            yield Input(placeholder="type it here, then Enter", id="typed", max_length=200)
+            yield Input(placeholder=f"to say yes, type: {safe(self._confirm)}", id="typed", max_length=200)
 
     def keys(self) -> Line:
         """The keys."""

@@ -39,6 +39,7 @@ TABS: tuple[tuple[Tab, str, str], ...] = (
     ("journal", "Journal", "Journal"),
 )
 _REDRAW_SECONDS = 0.25
+_AFTER_FIRST_FRAME_SECONDS = 0.02
 _WIDE_COLUMNS, _WIDE_ROWS = 120, 36
 
 
@@ -95,34 +96,44 @@ class RunScreen(Steering, Habits):
         self._view: RunView | None = None
         self._feed = Feed(control, folder, self)
         self._asked_before = ""
+        self._filled = False
 
     def compose(self) -> ComposeResult:
-        """Everything is there before the journal is read."""
-        yield Static(
-            content([line((" migrator", "strong")), line((" reading the journal …", "dim"))]),
-            id="top",
-            markup=False,
-        )
+        """The frame. It is seen before the right side is made and the journal is read."""
+        title = line((" migrator", "strong"), (" reading the journal …", "dim"))
+        yield Static(content([title]), id="top", markup=False)
         with Horizontal(id="body"):
             yield StepTree(id="tree")
-            with Vertical(id="right"):
-                with VerticalScroll(id="steppane", classes="pane shown"):
-                    yield Static("", id="step", markup=False)
-                yield Static("", id="tabs", markup=False)
-                with Vertical(id="panes"):
-                    yield LogView(id="log", classes="pane")
-                    yield Table(id="table", classes="pane")
-                    yield Static("", id="state", markup=False)
-        yield SearchBar(id="search")
+            yield Vertical(id="right")
         yield Static("", id="ask", markup=False)
         yield Static("", id="keys", markup=False)
 
     def on_mount(self) -> None:
-        """The journal is read from now on."""
+        """Everything else comes after the first frame."""
         self.query_one("#tree").focus()
+        self.set_timer(_AFTER_FIRST_FRAME_SECONDS, self._fill)
+
+    async def _fill(self) -> None:
+        """The right side; then the run is read from now on."""
+        await self.query_one("#right").mount(
+            VerticalScroll(Static("", id="step", markup=False), id="steppane", classes="pane shown"),
+            Static("", id="tabs", markup=False),
+            Vertical(
+                LogView(id="log", classes="pane"),
+                Table(id="table", classes="pane"),
+                Static("", id="state", markup=False),
+                id="panes",
+            ),
+        )
+        await self.mount(SearchBar(id="search"), before="#ask")
+        self._filled = True
         self._arrange()
         self._feed.start()
         self.set_interval(_REDRAW_SECONDS, self._tick)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Until everything is there, a key can only leave."""
+        return self._filled or action == "detach"
 
     def on_unmount(self) -> None:
         """Lets go of the journal."""
@@ -282,8 +293,9 @@ class RunScreen(Steering, Habits):
 
     def on_resize(self) -> None:
         """The same parts, arranged anew."""
-        self._arrange()
-        self.call_after_refresh(self.redraw)
+        if self._filled:
+            self._arrange()
+            self.call_after_refresh(self.redraw)
 
     def _arrange(self) -> None:
         wide = self.wide()

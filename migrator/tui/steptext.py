@@ -192,7 +192,7 @@ def evidence_lines(watch: Watch, step: Step, now: datetime) -> list[Line]:
     if stale:
         limit = duration(gate.max_age_seconds)
         rows.append(line((f"Older than {limit}: it is read again before your yes counts.", "ask")))
-    return rows + [check_line(check, now) for check in checks]
+    return rows + [check_line(check, now) for check in sorted(checks, key=lambda check: bool(check["ok"]))]
 
 
 def check_line(check: Mapping[str, Any], now: datetime | None = None) -> Line:
