@@ -15,7 +15,7 @@ from migrator.sanitize import clean_line
 BATCH_BYTES = 1 << 20
 BACKLOG_BYTES = 16 << 20
 """When more than this is unread, the middle is left to the file and the screen says so."""
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.15
 _LONGEST_RAW_LINE = 256 << 10
 
 

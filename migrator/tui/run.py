@@ -97,6 +97,8 @@ class RunScreen(Steering, Habits):
         self._feed = Feed(control, folder, self)
         self._asked_before = ""
         self._filled = False
+        self._second = 0
+        self._painted: dict[str, list[Line]] = {}
 
     def compose(self) -> ComposeResult:
         """The frame. It is seen before the right side is made and the journal is read."""
@@ -131,7 +133,7 @@ class RunScreen(Steering, Habits):
         self._feed.start()
         self.set_interval(_REDRAW_SECONDS, self._tick)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - the framework's
         """Until everything is there, a key can only leave."""
         return self._filled or action == "detach"
 
@@ -175,8 +177,17 @@ class RunScreen(Steering, Habits):
         self.redraw()
 
     def _tick(self) -> None:
-        if self.app.screen is self:
+        """Clocks go on by the second; what is new has been painted already."""
+        second = int(now_of(self).timestamp())
+        if self.app.screen is self and second != self._second:
+            self._second = second
             self.redraw()
+
+    def _paint(self, selector: str, lines: list[Line]) -> None:
+        """Text of a part of the screen, painted only when it is another."""
+        if self._painted.get(selector) != lines:
+            self._painted[selector] = lines
+            self.query_one(selector, Static).update(content(lines))
 
     def redraw(self) -> None:
         watch = self.known
@@ -185,14 +196,14 @@ class RunScreen(Steering, Habits):
         now, width = now_of(self), self.size.width
         if self.following or not self.chosen:
             self._follow(watch)
-        self.query_one("#top", Static).update(content(top_lines(watch, now, width, read_only=self.read_only)))
+        self._paint("#top", top_lines(watch, now, width, read_only=self.read_only))
         self.query_one(StepTree).show(watch, now)
         if self.following:
             self.query_one(StepTree).choose(self.chosen, unfold=False)
         self._redraw_right(watch)
         wanted = ask(watch, now)
-        self.query_one("#ask", Static).update(content([self._ask_line(wanted)]))
-        self.query_one("#keys", Static).update(content([self._key_line()]))
+        self._paint("#ask", [self._ask_line(wanted)])
+        self._paint("#keys", [self._key_line()])
         self._call(wanted)
 
     def _follow(self, watch: Watch) -> None:
@@ -211,7 +222,7 @@ class RunScreen(Steering, Habits):
         if self.wide() or self.shown == "step":
             room = self.query_one("#steppane").size.width - 3
             lines = folded(step_lines(watch, step, now, log.commands), room)
-            self.query_one("#step", Static).update(content(lines))
+            self._paint("#step", lines)
         if self.shown not in ("step", "log"):
             table = self.query_one(Table)
             table.follows = self.shown == "journal"
@@ -238,7 +249,7 @@ class RunScreen(Steering, Habits):
         elif self.shown != "step" and (only := self.query_one(Table).only):
             told = f"only lines with: {only}   Esc shows all"
         state.set_class(bool(told), "shown")
-        state.update(content([line(told)]))
+        self._paint("#state", [line(told)])
 
     def _ask_line(self, wanted: Ask) -> Line:
         mark = {"decision": "◆", "trouble": "✗", "lead": "!", "continue": "‖", "time": "◷", "ended": "■"}

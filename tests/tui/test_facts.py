@@ -164,7 +164,7 @@ def test_a_choice_that_is_offered_is_taken_by_the_engine(status: StepStatus, com
     decisions = Decisions(story.runbook, book, None, WallClock(), Policy())  # type: ignore[arg-type]
     order = Order(1, "", command, "compare", "mara", "deck", "because", "", "")
     running = {"compare": None} if status is StepStatus.RUNNING else {}
-    decisions.take(order, lambda work: None, running)
+    decisions.take(order, lambda name, work: None, running)
     refused = next(str(r.body.get("refused", "")) for r in journal.rows if r.body.get("order") == 1)
     if not choice.refused:
         assert not refused
