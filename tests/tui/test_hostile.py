@@ -62,6 +62,7 @@ def clean_on_screen(seat: Seat) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]", text)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("size", [(80, 24), LARGE])
 def test_no_view_falls_over_hostile_text(tmp_path: Path, size: tuple[int, int]) -> None:
     async def act(seat: Seat) -> None:
@@ -79,6 +80,7 @@ def test_no_view_falls_over_hostile_text(tmp_path: Path, size: tuple[int, int]) 
     play_story(hostile_story(tmp_path), act, size=size)
 
 
+@pytest.mark.engine
 def test_gate_and_resume_take_hostile_text(tmp_path: Path) -> None:
     story = Story().until("approve_start").asks("approve_start")
     gate = dict(story.records[-1].body)

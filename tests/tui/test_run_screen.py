@@ -84,7 +84,8 @@ def test_phases_close_and_open() -> None:
     play_story(busy(), act)
 
 
-def test_tabs_by_number_and_what_they_show() -> None:
+@pytest.mark.parametrize("size", [SMALL, pytest.param(LARGE, marks=pytest.mark.engine)])
+def test_tabs_by_number_and_what_they_show(size: tuple[int, int]) -> None:
     async def act(seat: Seat) -> None:
         for key, text in (
             ("3", "aws_vpc.main"),
@@ -97,8 +98,7 @@ def test_tabs_by_number_and_what_they_show() -> None:
             await seat.press(key)
             await seat.sees(text)
 
-    play_story(busy(), act)
-    play_story(busy(), act, size=LARGE)
+    play_story(busy(), act, size=size)
 
 
 def test_tabs_by_mouse() -> None:
@@ -253,6 +253,7 @@ def test_zoom_gives_the_right_side_all_the_width() -> None:
     play_story(busy(), act)
 
 
+@pytest.mark.engine
 def test_resize_at_any_time() -> None:
     async def act(seat: Seat) -> None:
         for size in ((160, 50), (80, 24), (40, 10), (200, 60), (20, 5), (80, 24)):

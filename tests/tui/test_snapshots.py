@@ -17,6 +17,7 @@ from tests.tui.story import START, Story, StoryControl
 from tests.tui.test_home import three
 
 SIZES = {"small": SMALL, "large": LARGE}
+BY_SIZE = ["small", pytest.param("large", marks=pytest.mark.engine)]
 
 
 def busy(mode: str = "rehearse") -> Story:
@@ -89,14 +90,14 @@ def keys(*pressed: str) -> Callable[[Pilot[Any]], Any]:
     return prepare
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", BY_SIZE)
 @pytest.mark.parametrize("name", SCREENS)
 def test_screen(snap_compare: Any, name: str, size: str) -> None:
     make, pressed = SCREENS[name]
     assert snap_compare(app_of(make()), terminal_size=SIZES[size], run_before=keys(*pressed))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", BY_SIZE)
 def test_home(snap_compare: Any, size: str) -> None:
     control = three()
     app = MigratorApp(lambda: HomeScreen(control), now=lambda: START)
