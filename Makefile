@@ -4,14 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: rehearse test check format lock clean
+.PHONY: rehearse test check format schema lock clean
 
 rehearse: $(STAMP)
 	$(BIN)/migrator rehearse habitcraft
 
-# Everything: the check, then engines, crash tests and rehearsals.
+# Everything: the check, then engines, crash tests and rehearsals, two files at a time, the longest first.
 test: check
-	$(BIN)/python -m pytest -m "engine or crash or rehearsal"
+	$(BIN)/python -m pytest -m "engine or crash or rehearsal" -n 2 --dist loadfile --no-loadscope-reorder
 
 # Fast: format, lint, types, import contracts, unit tests. Under two minutes.
 check: $(STAMP)
@@ -31,6 +31,10 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
+
+# The JSON Schema of runbooks, for editors.
+schema: $(STAMP)
+	$(BIN)/python -c "from migrator.loading.schema import schema, as_text; from migrator.runner.compose import catalogue; from pathlib import Path; Path('runbooks/runbook.schema.json').write_text(as_text(schema(catalogue())), encoding='utf-8')"
 
 # Resolve the dependencies anew. Needs uv.
 lock:

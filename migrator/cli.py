@@ -32,6 +32,7 @@ _ORDERS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code (see `ExitCode`)."""
+    os.umask(0o077)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
@@ -60,11 +61,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"migrator {__version__}")
     parser.set_defaults(handler=_home)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_init(commands)
     _add_starting(commands)
     _add_watching(commands)
     _add_orders(commands)
     _add_reading(commands)
     return parser
+
+
+def _add_init(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    what = "questions become a migration.yaml"
+    parser = commands.add_parser("init", help=what, description=f"{what.capitalize()} in DIR.")
+    parser.add_argument("dir", metavar="DIR", nargs="?", default=".", help="its folder (default: this one)")
+    parser.add_argument("--runbook", metavar="NAME|FILE", default="", help="what is to be moved")
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="an answer; may be repeated"
+    )
+    parser.add_argument(
+        "--no-input", action="store_true", help="never ask: write what --runbook and --set say, or refuse"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
+    parser.set_defaults(handler=_init)
 
 
 def _add_starting(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -190,6 +207,22 @@ def _home(_options: argparse.Namespace) -> int:
     from migrator.tui.app import run_home
 
     return run_home(_control())
+
+
+def _init(options: argparse.Namespace) -> int:
+    from migrator.console.init import InitOptions, run_init
+
+    return run_init(
+        _control(),
+        InitOptions(
+            folder=options.dir,
+            runbook=options.runbook,
+            settings=tuple(options.set),
+            interactive=_interactive() and not options.no_input,
+            no_input=options.no_input,
+            overwrite=options.overwrite,
+        ),
+    )
 
 
 def _begin(options: argparse.Namespace) -> int:

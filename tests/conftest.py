@@ -1,4 +1,4 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests, and their order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ from collections.abc import Iterator
 import pytest
 
 from tests.postgres_lab import Lab, started
+
+_LONGEST_FIRST = (
+    "tests/rehearsal/",
+    "tests/phases/test_parallel_infra",
+    "tests/tools/test_terraform",
+    "tests/terraform/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes begins first, so that workers end at about the same time."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((i for i, start in enumerate(_LONGEST_FIRST) if item.nodeid.startswith(start)), 99)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

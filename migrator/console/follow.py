@@ -23,12 +23,15 @@ _POLL_SECONDS = 0.2
 _PROGRESS_SECONDS = 5.0
 
 
-def follow(control: Control, folder: Path, *, as_json: bool) -> int:
-    """Prints what happens until no runner is at work; gives the exit code of the run's state."""
+def follow(control: Control, folder: Path, *, as_json: bool, ended: tuple[str, ...] = ()) -> int:
+    """Prints what happens until no runner is at work; gives the exit code of the run's state.
+
+    A state in `ended` is what was asked for, and counts as done.
+    """
     view = control.open(folder)
     try:
         face: _Face = _JsonFace() if as_json else _PlainFace(view)
-        return _Follower(view, face).run()
+        return _Follower(view, face, ended).run()
     except KeyboardInterrupt:
         if view.alive():
             print(f"migrator: the run goes on without this view. Next: {_again(folder)}", file=sys.stderr)
@@ -42,8 +45,9 @@ def _again(folder: Path) -> str:
 
 
 class _Follower:
-    def __init__(self, view: RunView, face: _Face) -> None:
+    def __init__(self, view: RunView, face: _Face, ended: tuple[str, ...]) -> None:
         self._view = view
+        self._ended = ended
         self._face = face
         self._state = RunState()
 
@@ -68,7 +72,7 @@ class _Follower:
         status = run_status(self._state, self._view.runbook, alive=False)
         self._face.end({**status, "measured": self._state.measured}, self._view.folder)
         sys.stdout.flush()
-        return _exit_code(self._state, status)
+        return int(ExitCode.DONE) if status["state"] in self._ended else _exit_code(self._state, status)
 
 
 def _exit_code(state: RunState, status: Mapping[str, Any]) -> int:

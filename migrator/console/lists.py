@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from migrator.contracts.control import Control
+from migrator.console.follow import follow
+from migrator.contracts.control import Control, StartOptions
 from migrator.errors import ExitCode, UsageError
 from migrator.sanitize import clean_line
 
@@ -103,6 +104,9 @@ def give_order(
         alive = view.alive()
     finally:
         view.close()
+    if command == "abort" and not alive:
+        control.resume(folder, StartOptions(attended=False))
+        return follow(control, folder, as_json=False, ended=("aborted",))
     if alive:
         print(f"{command}: left for the runner, which has not taken it yet")
     else:

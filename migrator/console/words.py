@@ -140,7 +140,7 @@ class Words:
                 continue
             yield f"{self._clock(row['at'], state)}   {step_id}: {self._amount(row)}", step_id
         traffic = progress.get("@traffic")
-        if traffic and not state.outcome:
+        if traffic and not state.outcome and traffic.get("detail", {}).get("requests"):
             yield f"{self._clock(traffic['at'], state)}   traffic: {traffic.get('message', '')}", "@traffic"
 
     @staticmethod
@@ -163,7 +163,7 @@ class Words:
         if status["waiting"]["for"] and status["state"] == "waiting":
             yield f"waits for {status['waiting']['for']} {status['waiting']['until']}".rstrip()
         traffic = status["measured"].get("traffic", {})
-        if traffic:
+        if traffic.get("requests"):
             writes = traffic.get("writes", {})
             yield (
                 f"measured: service unavailable {traffic.get('unavailable_seconds')} s; "

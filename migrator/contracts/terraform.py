@@ -272,6 +272,18 @@ class Terraform(Protocol):
         """Takes back Terraform's mark that a resource must be replaced because its creation was cut short."""
         ...
 
+    def move_in(self, stack: Stack, local: Path, channel: Watcher) -> StateSummary:
+        """Copies the local state file `local` into the stack's bucket; the file stays as it is.
+
+        Nothing to do when it is already there. `Refused` when the bucket holds other resources. Terraform begins
+        a new lineage in an empty bucket, so the two are compared by their resources.
+        """
+        ...
+
+    def move_out(self, stack: Stack, local: Path, channel: Watcher) -> StateSummary:
+        """Copies the bucket's state into the file `local`; what was in the file is kept beside it as a backup."""
+        ...
+
     def errored(self, stack: Stack) -> StateSummary | None:
         """What an apply could not save and left as `errored.tfstate`."""
         ...

@@ -41,13 +41,24 @@ def _start(server: dict[str, Any], user: int | None, group: int | None) -> subpr
         os.close(descriptor)
 
 
+def _asked_to_end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Starts the servers, waits for the end of standard input, ends them, removes their folder."""
     spec = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _asked_to_end)
     servers = [_start(server, spec["user"], spec["group"]) for server in spec["servers"]]
-    sys.stdin.buffer.read()
+    try:
+        sys.stdin.buffer.read()
+        reason = "the lab ended"
+    except SystemExit:
+        reason = "SIGTERM"
+    sys.stderr.write(f"ending the servers: {reason}\n")
+    sys.stderr.flush()
     for server in servers:
         if server.poll() is None:
             server.send_signal(signal.SIGQUIT)

@@ -67,6 +67,7 @@ class Figures:
     failures: dict[str, int] = field(default_factory=dict)
     _latencies: dict[str, list[float]] = field(default_factory=dict)
     _served: dict[str, int] = field(default_factory=dict)
+    _failed_at: dict[str, int] = field(default_factory=dict)
     _timeline: dict[int, _Second] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -88,6 +89,7 @@ class Figures:
                 self.outage.write(not failure, started, ended)
             if served_by in ("old", "new"):
                 self._served[served_by] = self._served.get(served_by, 0) + 1
+                self._failed_at[served_by] = self._failed_at.get(served_by, 0) + bool(failure)
                 second.old += served_by == "old"
                 second.new += served_by == "new"
                 kept = self._latencies.setdefault(served_by, [])
@@ -133,6 +135,7 @@ class Figures:
                 "unavailable_now": self.outage.open_since is not None,
                 "writes": {"sent": self.writes_sent, "acknowledged": self.writes_acknowledged},
                 "served_by": dict(self._served),
+                "failed_at": dict(self._failed_at),
                 "latency_milliseconds": {
                     name: _percentiles(values) for name, values in self._latencies.items()
                 },

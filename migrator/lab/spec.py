@@ -25,7 +25,10 @@ class TrafficSpec:
 
 @dataclass(frozen=True)
 class DatabaseSpec:
-    """The old database: its names, the rows of the made data set, or the operator's own data."""
+    """The old database: its names, the rows of the made data set, or the operator's own data.
+
+    `ready_instance` names a new instance that is there from the start, for moves whose target is already built.
+    """
 
     name: str = "habitcraft"
     application_role: str = "habitcraft_app"
@@ -34,6 +37,7 @@ class DatabaseSpec:
     source_url: str | None = None
     engine_version: str = "15"
     instance_class: str = "db.t4g.micro"
+    ready_instance: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,5 +2,6 @@
 
 from migrator.report.data import build_report
 from migrator.report.markdown import to_markdown
+from migrator.report.page import to_html
 
-__all__ = ["build_report", "to_markdown"]
+__all__ = ["build_report", "to_html", "to_markdown"]

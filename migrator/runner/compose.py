@@ -10,10 +10,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from migrator import __version__
 from migrator.contracts.action import Action, ActionSpec
 from migrator.contracts.context import Tools
 from migrator.contracts.surroundings import Surroundings
-from migrator.errors import UsageError
+from migrator.errors import StepError, UsageError
 from migrator.lab.client import Manifest
 from migrator.secrets import Secret
 from migrator.tools.aws import BotoAws
@@ -80,6 +81,15 @@ def tools(surroundings: Surroundings, folder: Path) -> Tools:
         secrets=secrets,
         clock=SystemClock(),
     )
+
+
+def versions(found: Tools) -> dict[str, str]:
+    """The releases that a run is pinned to; an empty text where a tool is missing (the preflight says so)."""
+    try:
+        terraform = found.terraform.version()
+    except StepError:
+        terraform = ""
+    return {"migrator": __version__, "terraform": terraform}
 
 
 def real_surroundings(region: str) -> Surroundings:

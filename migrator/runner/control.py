@@ -21,10 +21,10 @@ from migrator.loading.values import resolve_values
 from migrator.model.records import Kind, Record
 from migrator.model.runbook import Runbook
 from migrator.model.state import RunState, fold
-from migrator.report import build_report, to_markdown
 from migrator.resources import shipped
 from migrator.runner import compose, lease
 from migrator.runner.folders import RunFolder, all_runs, find_run, hostname, new_run, whoami
+from migrator.runner.reports import render_report
 from migrator.tools.detached import start_detached
 
 _START_SECONDS = 20.0
@@ -241,12 +241,7 @@ class LocalControl:
         """The report as it stands now."""
         run = RunFolder(folder)
         with SqliteJournal(run.journal) as journal:
-            report = build_report(fold(journal.records()), load_pinned(run))
-        if form == "json":
-            return json.dumps(report, indent=2, ensure_ascii=False)
-        if form == "md":
-            return to_markdown(report)
-        raise UsageError("the report has no HTML form yet", next="use --format md or --format json")
+            return render_report(fold(journal.records()), load_pinned(run), form)
 
 
 def find_or_latest(base: Path, name: str, *, unfinished: bool = False) -> RunFolder:

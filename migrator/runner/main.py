@@ -118,6 +118,7 @@ class Runner:
         self, book: Book, runbook: Runbook, rehearsal: Rehearsal | None, surroundings: Surroundings
     ) -> str:
         tools = compose.tools(surroundings, self._folder.work("@shared"))
+        self._pin(book, compose.versions(tools))
         contexts = Contexts(
             self._folder, book, tools, surroundings, shipped("terraform").parent, self._interrupted
         )
@@ -145,6 +146,20 @@ class Runner:
         write_reports(self._folder, book.state, runbook)
         return reason
 
+    def _pin(self, book: Book, present: dict[str, str]) -> None:
+        """A run goes on with the tools it began with: another release may read the world differently."""
+        pinned = book.state.measured.get("tools")
+        if pinned is None:
+            book.append(Kind.MEASURED, name="tools", values=present)
+            return
+        for name, version in present.items():
+            before = str(pinned.get(name) or version)
+            if version and release(before) != release(version):
+                raise Refused(
+                    f"this run began with {name} {before}, here is {version}",
+                    next=f"put {name} {before} on the PATH and resume",
+                )
+
     def _conclude(self, book: Book, runbook: Runbook, rehearsal: Rehearsal | None, outcome: str) -> str:
         """The end of a run whose steps are settled: an earlier runner may have died in the middle of it."""
         if not book.state.outcome:
@@ -166,6 +181,11 @@ class Runner:
             self._interrupted.set()
         self._signalled = True
         self._executor.stop("signal")
+
+
+def release(version: str) -> tuple[str, ...]:
+    """Major and minor number."""
+    return tuple(version.split(".")[:2])
 
 
 def main(argv: list[str]) -> int:

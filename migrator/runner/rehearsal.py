@@ -115,7 +115,7 @@ def _side(figures: Mapping[str, Any], name: str) -> TargetTraffic:
     latency = figures.get("latency_milliseconds", {}).get(name, {})
     return {
         "requests": figures.get("served_by", {}).get(name, 0),
-        "failed": 0,
+        "failed": figures.get("failed_at", {}).get(name, 0),
         "latency_ms_p50": latency.get("p50", 0.0),
         "latency_ms_p95": latency.get("p95", 0.0),
     }

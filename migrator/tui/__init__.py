@@ -1,0 +1,1 @@
+"""The wizard: screens over runs. It reads, draws, and leaves orders; it never changes anything itself."""

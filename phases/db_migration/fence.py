@@ -80,6 +80,9 @@ class Fence:
         ours = bool(ctx.memory.get("before"))
         if state.fenced:
             if ours:
+                left = self._left_inside(ctx)
+                if left:
+                    return Probe(Verdict.PARTIAL, f"the fence is closed, {left}", state.facts())
                 return Probe(Verdict.OURS, "the fence is closed", state.facts())
             return Probe(
                 Verdict.FOREIGN, "the database was closed for writes before this step", state.facts()
@@ -101,15 +104,13 @@ class Fence:
             state = _read(session, params)
             self._require_no_prepared(session)
             if not ctx.memory.get("before") or state.facts() == ctx.memory["before"]:
-                ctx.channel.remember(
-                    {
-                        "before": state.facts(),
-                        "fenced_at": ctx.tools.clock.now().isoformat(timespec="milliseconds"),
-                    }
-                )
+                fenced_at = ctx.tools.clock.now().isoformat(timespec="milliseconds")
+                ctx.channel.remember({"before": state.facts(), "fenced_at": fenced_at, "closed_at": None})
             with effects_begun():
                 session.execute(f"ALTER ROLE {identifier(params.application_role)} NOLOGIN")
                 session.execute(f"ALTER DATABASE {identifier(params.source.name)} SET {_SETTING} = 'on'")
+                [(closed_at,)] = session.query("SELECT clock_timestamp()::text")
+                ctx.channel.remember({"closed_at": str(closed_at)})
                 ended = marks.terminate(session, (params.source.name,))
                 ctx.channel.log(f"{ended} sessions ended")
 
@@ -154,6 +155,22 @@ class Fence:
     def _state(ctx: StepContext[FenceParams]) -> _State:
         with ctx.tools.postgres.connect(ctx.params.source, read_only=True) as session:
             return _read(session, ctx.params)
+
+    @staticmethod
+    def _left_inside(ctx: StepContext[FenceParams]) -> str:
+        """Why sessions from before the fence must still be ended; empty when none is left."""
+        closed_at = ctx.memory.get("closed_at")
+        if not closed_at:
+            return "sessions from before were not ended"
+        with ctx.tools.postgres.connect(ctx.params.source, read_only=True) as session:
+            [(count,)] = session.query(
+                "SELECT count(*) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid "
+                "WHERE a.datname = current_database() AND a.backend_type = 'client backend' "
+                "AND a.pid <> pg_backend_pid() AND NOT r.rolsuper AND a.backend_start <= %s::timestamptz "
+                "AND a.application_name <> 'migrator'",
+                [closed_at],
+            )
+        return f"{count} sessions from before are open" if count else ""
 
     @staticmethod
     def _require_no_prepared(session: Session) -> None:

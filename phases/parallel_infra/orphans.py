@@ -81,7 +81,11 @@ Values = Mapping[str, Any]
 
 
 class Finder:
-    """Looks for one resource at a time. `taken` are ids that already belong to another address."""
+    """Looks for one resource at a time.
+
+    `taken` are ids that already belong to another address; they count where AWS gives the id, not where a name
+    is unique among its own kind only.
+    """
 
     def __init__(self, ctx: StepContext[Any], state: StateSummary, taken: set[str]) -> None:
         self._ctx = ctx
@@ -140,7 +144,7 @@ class Finder:
 
     def _claim(self, found: str, tags: Mapping[str, str], what: str) -> Found:
         if all(tags.get(name) == self._ctx.tags[name] for name in (_RUN, _STEP)):
-            return Found(id=found) if found not in self.taken else _ABSENT
+            return Found(id=found)
         return Found(evidence=f"{what} exists but does not carry this step's tags")
 
     def _claim_by_time(self, found: str, created: Any, what: str) -> Found:

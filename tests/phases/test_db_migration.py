@@ -44,10 +44,10 @@ APPLICATION = "habitcraft_app"
 def bench(lab: Lab, tmp_path: Path) -> Iterator[Bench]:
     found = Bench(lab, tmp_path)
     yield found
-    _clean(lab)
+    clean(lab)
 
 
-def _clean(lab: Lab) -> None:
+def clean(lab: Lab) -> None:
     """Each test leaves the target as it found it, whatever became of it."""
     with lab.clusters.target.connect() as server:
         for (name,) in server.execute(
@@ -98,6 +98,16 @@ def test_preflight_facts(bench: Bench) -> None:
 
 
 def test_whole_move(bench: Bench) -> None:
+    params = FenceParams(bench.source, APPLICATION, SecretRef("env:APP"), quiet=0.3, timeout=10)  # type: ignore[arg-type]
+    fence = bench.context("fence", params)
+    perform(Fence(), fence)
+    try:
+        _move(bench)
+    finally:
+        Fence().undo(bench.again(fence))
+
+
+def _move(bench: Bench) -> None:
     dumped = dump(bench)
     role(bench)
     restore = bench.context("restore", restore_params(bench, dumped))

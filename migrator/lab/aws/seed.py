@@ -56,6 +56,7 @@ def seed(spec: LabSpec, secrets: SeedSecrets) -> dict[str, str]:
         hosts[name] = service.host
     zone_id = _zone(spec, hosts)
     return {
+        **_ready_database(spec),
         "hosted_zone_id": zone_id,
         "source_database_host": database.address,
         "source_database_port": str(database.port),
@@ -86,6 +87,33 @@ def _database(spec: LabSpec, secrets: SeedSecrets) -> Any:
     )
     database.status = "available"
     return database
+
+
+def _ready_database(spec: LabSpec) -> dict[str, str]:
+    if not spec.database.ready_instance:
+        return {}
+    database = rds_backends[spec.account][spec.region].create_db_instance(
+        {
+            "db_instance_identifier": spec.database.ready_instance,
+            "db_instance_class": spec.database.instance_class,
+            "engine": "postgres",
+            "engine_version": spec.database.engine_version,
+            "allocated_storage": 20,
+            "storage_type": "gp3",
+            "db_name": spec.database.name,
+            "master_username": "new_master",
+            "manage_master_user_password": True,
+            "publicly_accessible": False,
+            "backup_retention_period": 7,
+            "tags": [{"Key": key, "Value": value} for key, value in spec.tags.items()],
+        }
+    )
+    return {
+        "target_database_host": database.address,
+        "target_database_port": str(database.port),
+        "target_master_role": "new_master",
+        "target_master_password_secret": f"aws:{database.master_user_secret.secret.arn}#password",
+    }
 
 
 def _containers(spec: LabSpec, secrets: SeedSecrets, database_host: str) -> dict[str, dict[str, Any]]:

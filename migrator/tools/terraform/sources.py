@@ -50,18 +50,31 @@ def copy(
                 shutil.copytree(
                     shipped / "terraform" / part, draft / part, ignore=shutil.ignore_patterns(*_LEFT_OUT)
                 )
+        _make_private(draft)
         draft.replace(copied)
     found = Stack(name=name, root=copied / "stacks" / name, work=work, backend=backend, digest=digest(copied))
-    override = found.root / _LOCAL
-    if backend is None:
-        override.write_text(json.dumps({"terraform": {"backend": {"local": {}}}}), "utf-8")
-    else:
-        override.unlink(missing_ok=True)
+    point(found)
     text = json.dumps(variables, indent=1, sort_keys=True, default=_plain)
     if not found.variables.exists() or found.variables.read_text("utf-8") != text:
         found.variables.touch(mode=0o600)
         found.variables.write_text(text, "utf-8")
     return found
+
+
+def _make_private(folder: Path) -> None:
+    """Folders 0700, files 0600: a copy keeps the modes of what was shipped."""
+    folder.chmod(0o700)
+    for path in folder.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def point(stack: Stack) -> None:
+    """Points the copy to its backend: to a local state by an override when it has none."""
+    override = stack.root / _LOCAL
+    if stack.backend is None:
+        override.write_text(json.dumps({"terraform": {"backend": {"local": {}}}}), "utf-8")
+    else:
+        override.unlink(missing_ok=True)
 
 
 def adopt(stack: Stack, imports: Mapping[str, str]) -> None:

@@ -360,6 +360,55 @@ class TerraformTool:
         if not done.ok:
             raise self._failure("terraform untaint failed", stack, done, (clean(err or out)[-2_000:],))
 
+    def move_in(self, stack: Stack, local: Path, channel: Watcher) -> StateSummary:
+        """`terraform state push`, proven by reading both."""
+        assert stack.backend is not None
+        wanted, there = state.summary(local.read_bytes(), str(local)), self.state(stack.backend)
+        self.init(stack, channel)
+        if there.exists and there.resources == wanted.resources:
+            return there
+        if there.resources:
+            raise Refused(
+                f"the bucket already holds another state (serial {there.serial})",
+                where=f"s3://{stack.backend.bucket}/{stack.backend.key}",
+                next="choose another key, or look which of the two is the newer one",
+            )
+        self._push(stack, local, channel)
+        there = self.state(stack.backend)
+        if there.resources != wanted.resources:
+            raise InDoubt("the state in the bucket is not the one that was moved", where=stack.name)
+        return there
+
+    def move_out(self, stack: Stack, local: Path, channel: Watcher) -> StateSummary:
+        """`terraform state pull` into a file, proven by reading both."""
+        assert stack.backend is not None
+        wanted = self.state(stack.backend)
+        if not wanted.exists:
+            raise Refused("there is no state in the bucket", where=stack.name)
+        before = state.summary(local.read_bytes(), str(local)) if local.exists() else StateSummary()
+        if before == wanted:
+            return before
+        self.init(stack, channel)
+        done, out, err = self._run(stack.root, stack.data, _SHORT_SECONDS, "state pull", channel=channel)
+        if not done.ok:
+            raise self._failure("terraform state pull failed", stack, done, (clean(err)[-2_000:],))
+        if state.summary(out, str(local)) != wanted:
+            raise InDoubt("the state changed while it was read", where=stack.name)
+        draft = local.with_name(f"{local.name}.new")
+        draft.touch(mode=0o600)
+        draft.write_text(out, "utf-8")
+        if before.exists:
+            local.replace(local.with_name(f"{local.name}.{before.lineage[:8]}-{before.serial}.backup"))
+        draft.replace(local)
+        return wanted
+
+    def _push(self, stack: Stack, file: Path, channel: Watcher) -> None:
+        done, out, err = self._run(
+            stack.root, stack.data, _SHORT_SECONDS, "state push", str(file), channel=channel
+        )
+        if not done.ok:
+            raise self._failure("terraform state push failed", stack, done, (clean(err or out)[-2_000:],))
+
     def errored(self, stack: Stack) -> StateSummary | None:
         """What lies in `errored.tfstate`."""
         file = stack.root / "errored.tfstate"
@@ -368,11 +417,7 @@ class TerraformTool:
     def push_errored(self, stack: Stack, channel: Watcher) -> None:
         """`terraform state push errored.tfstate`; Terraform itself refuses an older or foreign one."""
         file = stack.root / "errored.tfstate"
-        done, out, err = self._run(
-            stack.root, stack.data, _SHORT_SECONDS, "state push", file.name, channel=channel
-        )
-        if not done.ok:
-            raise self._failure("terraform state push failed", stack, done, (clean(err or out)[-2_000:],))
+        self._push(stack, file, channel)
         file.replace(file.with_name(f"pushed-{file.stat().st_mtime_ns}.json"))
 
     def _failure(self, what: str, stack: Stack, done: Exit, said: Sequence[str]) -> MigratorError:

@@ -1,0 +1,70 @@
+"""The resume screen: what somebody must know before going on with a half-finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from migrator.tui.dialogs import Dialog
+from migrator.tui.paint import Line, line
+from migrator.tui.resumetext import resume_lines
+from migrator.tui.timekeeping import now_of
+from migrator.tui.watch import Watch
+
+Lead = Callable[[], Awaitable[str]]
+"""Starts a runner; gives why it could not be started, or empty."""
+
+
+class ResumeScreen(Dialog[str]):
+    """Lies over the run screen. Gives `go on`, `look`, or none for back."""
+
+    DEFAULT_CSS = """
+    ResumeScreen > .box { max-width: 130; height: 94%; max-height: 94%; }
+    """
+    widest = 130
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,r", "go_on", show=False),
+        Binding("o", "look", show=False),
+        Binding("q", "leave", show=False),
+    ]
+
+    def __init__(self, watch: Watch, lead: Lead) -> None:
+        super().__init__()
+        self._watch = watch
+        self._lead = lead
+
+    def on_mount(self) -> None:
+        """Waiting times go on."""
+        super().on_mount()
+        self.set_interval(0.5, self.redraw)
+
+    def heading(self) -> str:
+        """The title."""
+        return "Going on with a half-finished run"
+
+    def body(self) -> Sequence[Line]:
+        """The one screen."""
+        return resume_lines(self._watch, now_of(self))
+
+    def keys(self) -> Line:
+        """The keys."""
+        spans = line(("Enter", "key"), " go on   ", ("o", "key"), " only look   ", ("Esc", "key"), " back, nothing is started")
+        return spans
+
+    @work(exclusive=True)
+    async def action_go_on(self) -> None:
+        """Starts a runner, unless there is one."""
+        if not self._watch.alive and not self._watch.state.outcome:
+            self.tell(line(("Starting a runner …", "busy")))
+            refused = await self._lead()
+            if refused:
+                self.tell(line(("It could not be started: ", "bad"), refused))
+                return
+        self.dismiss("go on")
+
+    def action_look(self) -> None:
+        """Only looks."""
+        self.dismiss("look")

@@ -1,0 +1,104 @@
+"""In a real terminal: signals, resize, the first frame, and what is left behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrator.errors import ExitCode
+from tests.tui.terminal import ROOT, Terminal
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, ExitCode.TERMINATED), (signal.SIGHUP, ExitCode.HUNG_UP)])
+def test_a_signal_leaves_the_terminal_whole(tmp_path: Path, number: signal.Signals, code: ExitCode) -> None:
+    with Terminal("run", tmp_path) as terminal:
+        terminal.sees("Build the network")
+        terminal.signal(number)
+        assert terminal.ends() == code
+        assert terminal.whole()
+        assert b"migrator attach habitcraft-20260103-0200" in terminal.written
+
+
+@pytest.mark.engine
+def test_a_signal_under_an_open_box(tmp_path: Path) -> None:
+    with Terminal("run", tmp_path) as terminal:
+        terminal.sees("Build the network")
+        terminal.send("\x03")
+        terminal.sees("Interrupt now")
+        terminal.signal(signal.SIGTERM)
+        assert terminal.ends() == ExitCode.TERMINATED
+        assert terminal.whole()
+
+
+@pytest.mark.engine
+def test_leaving_says_how_to_come_back(tmp_path: Path) -> None:
+    with Terminal("run", tmp_path, (160, 50)) as terminal:
+        terminal.sees("REHEARSAL on a twin")
+        terminal.sees("2Log")
+        terminal.send("q")
+        assert terminal.ends() == ExitCode.DONE
+        assert terminal.whole()
+        assert b"it goes on without this screen" in terminal.written
+
+
+@pytest.mark.engine
+def test_the_title_is_set_and_given_back(tmp_path: Path) -> None:
+    with Terminal("run", tmp_path) as terminal:
+        terminal.sees("Build the network")
+        terminal.rest(0.5)
+        assert b"\x1b]2;running: habitcraft (rehearsal)\x07" in terminal.written
+        terminal.send("q")
+        terminal.ends()
+        assert terminal.written.rfind(b"\x1b[23;2t") > terminal.written.rfind(b"\x1b]2;")
+
+
+@pytest.mark.engine
+def test_resize_in_a_real_terminal(tmp_path: Path) -> None:
+    with Terminal("run", tmp_path) as terminal:
+        terminal.sees("Build the network")
+        for rows, columns in ((50, 160), (10, 40), (24, 80)):
+            terminal.child.setwinsize(rows, columns)
+            terminal.screen.resize(rows, columns)
+            terminal.rest(0.4)
+        terminal.sees("Build the network")
+        assert terminal.child.isalive()
+
+
+@pytest.mark.engine
+def test_home_in_a_real_terminal(tmp_path: Path) -> None:
+    with Terminal("home", tmp_path) as terminal:
+        terminal.sees("Unfinished runs")
+        terminal.send("\r")
+        terminal.sees("Build the network")
+        terminal.send("q")
+        terminal.sees("Unfinished runs")
+        terminal.send("q")
+        assert terminal.ends() == ExitCode.DONE
+
+
+def test_without_a_terminal_it_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tui.scenes", "home", str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == ExitCode.USAGE
+    assert b"--plain" in done.stderr
+
+
+def test_the_first_screen_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, migrator.tui.app, migrator.tui.run, migrator.tui.home, migrator.tui.late\n"
+        "heavy = {'boto3', 'botocore', 'psycopg', 'yaml', 'dns', 'sqlite3', 'questionary', 'moto', 'jinja2',"
+        " 'migrator.runner', 'migrator.console', 'migrator.tools', 'migrator.lab', 'migrator.loading'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == "[]"
