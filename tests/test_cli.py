@@ -133,7 +133,14 @@ def test_a_reader_that_goes_away_makes_no_noise(here: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from migrator.cli import main; sys.exit(main())", "runbook", "show", "habitcraft"],
+        [
+            sys.executable,
+            "-c",
+            "import sys; from migrator.cli import main; sys.exit(main())",
+            "runbook",
+            "show",
+            "habitcraft",
+        ],
         cwd=here,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=writing,
@@ -152,7 +159,9 @@ def test_a_terminal_of_few_characters_gets_replacements(here: Path) -> None:
     assert done.stdout.isascii()
 
 
-def test_the_shipped_runbook_is_valid_listed_and_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_shipped_runbook_is_valid_listed_and_shown(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["validate", "habitcraft"]) == 0
     assert "habitcraft: valid" in capsys.readouterr().out
     assert main(["runbook", "list"]) == 0
@@ -166,7 +175,11 @@ def test_the_shipped_runbook_is_valid_listed_and_shown(here: Path, capsys: pytes
 
 
 def test_validate_prints_every_problem_with_its_place(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = HABITCRAFT.read_text().replace("\ntitle:", "\ntitel:", 1).replace("holds_until: cutover", "holds_until: cutovr", 1)
+    text = (
+        HABITCRAFT.read_text()
+        .replace("\ntitle:", "\ntitel:", 1)
+        .replace("holds_until: cutover", "holds_until: cutovr", 1)
+    )
     file = here / "own.yaml"
     file.write_text(text)
     assert main(["validate", "own.yaml"]) == 2
@@ -209,15 +222,27 @@ WAITING = (Kind.WAIT_STARTED, {"step": FIRST, "until": "2026-01-04T02:00:00+00:0
         ((), "paused", "migrator resume RUN"),
         ((STARTED,), "paused", "migrator resume RUN"),
         ((STARTED, intent()), "in_doubt", "migrator resume RUN"),
-        ((STARTED, intent(), FAILED, stopped("failed")), "failed", f"migrator retry RUN {FIRST} && migrator resume RUN"),
-        ((STARTED, intent(), BLOCKED, stopped("failed")), "blocked", f"migrator retry RUN {FIRST} && migrator resume RUN"),
+        (
+            (STARTED, intent(), FAILED, stopped("failed")),
+            "failed",
+            f"migrator retry RUN {FIRST} && migrator resume RUN",
+        ),
+        (
+            (STARTED, intent(), BLOCKED, stopped("failed")),
+            "blocked",
+            f"migrator retry RUN {FIRST} && migrator resume RUN",
+        ),
         (
             (STARTED, OPENED, stopped("waiting")),
             "waiting",
             f"migrator approve RUN {FIRST} --confirm='it'\"'\"'s $(me)' && migrator resume RUN",
         ),
         ((STARTED, WAITING, stopped("waiting")), "waiting", "migrator resume RUN"),
-        ((STARTED, (Kind.PAUSED, {}), stopped("paused")), "paused", "migrator continue RUN && migrator resume RUN"),
+        (
+            (STARTED, (Kind.PAUSED, {}), stopped("paused")),
+            "paused",
+            "migrator continue RUN && migrator resume RUN",
+        ),
         ((STARTED, stopped("error", error=error())), "failed", "migrator resume RUN"),
         ((STARTED, (Kind.FINISHED, {"outcome": "done"}), stopped("done")), "done", "migrator report RUN"),
         ((STARTED, (Kind.FINISHED, {"outcome": "aborted"})), "aborted", "migrator report RUN"),
@@ -249,7 +274,11 @@ def test_status_knows_a_living_runner_and_the_side(here: Path, capsys: pytest.Ca
     with living_runner(run):
         assert main(["status", "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
-        assert (found["state"], found["runner"], found["in_doubt"]) == ("running", {"pid": 4711, "alive": True}, [])
+        assert (found["state"], found["runner"], found["in_doubt"]) == (
+            "running",
+            {"pid": 4711, "alive": True},
+            [],
+        )
         assert found["point_of_no_return"] == "after"
         assert found["next"] == f"migrator attach {run.run_id}"
         main(["status"])
@@ -293,9 +322,23 @@ def test_runs_lists_a_damaged_one_among_the_others(here: Path, capsys: pytest.Ca
         ((STARTED, OPENED, stopped("waiting")), 3),
         ((STARTED, (Kind.PAUSED, {}), stopped("paused")), 3),
         ((STARTED, stopped("error", error=error("CredentialsError"))), 4),
-        ((STARTED, intent(), (Kind.FAILED, {"step": FIRST, "attempt": 1, "error": error("CredentialsError")})), 4),
+        (
+            (
+                STARTED,
+                intent(),
+                (Kind.FAILED, {"step": FIRST, "attempt": 1, "error": error("CredentialsError")}),
+            ),
+            4,
+        ),
         ((STARTED, stopped("error", error=error("Locked"))), 5),
-        ((STARTED, (Kind.UNDO_INTENT, {"step": FIRST}), (Kind.UNDO_FAILED, {"step": FIRST, "error": error()})), 6),
+        (
+            (
+                STARTED,
+                (Kind.UNDO_INTENT, {"step": FIRST}),
+                (Kind.UNDO_FAILED, {"step": FIRST, "error": error()}),
+            ),
+            6,
+        ),
     ],
 )
 def test_exit_codes_of_a_watched_run(
@@ -349,7 +392,9 @@ def test_an_order_waits_for_the_next_runner(here: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("outcome", ["done", "aborted", "rolled_back"])
-def test_a_run_that_has_ended_takes_no_orders(here: Path, outcome: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_has_ended_takes_no_orders(
+    here: Path, outcome: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = make_run(here, STARTED, (Kind.FINISHED, {"outcome": outcome}), stopped(outcome))
     assert main(["pause", run.run_id]) == 2
     assert f"has ended: {outcome}" in capsys.readouterr().err

@@ -11,7 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FACES = {"textual", "rich", "questionary", "prompt_toolkit"}
-HEAVY = FACES | {"boto3", "botocore", "psycopg", "yaml", "moto", "dns", "urllib3", "sqlite3", "asyncio", "flask"}
+HEAVY = FACES | {
+    "boto3",
+    "botocore",
+    "psycopg",
+    "yaml",
+    "moto",
+    "dns",
+    "urllib3",
+    "sqlite3",
+    "asyncio",
+    "flask",
+}
 
 
 def loaded_by(code: str) -> set[str]:
@@ -34,7 +45,8 @@ except SystemExit as end:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("--version",), ("rehearse", "--help"), ("approve", "--help"), ("runbook", "--help")]
+    "arguments",
+    [("--help",), ("--version",), ("rehearse", "--help"), ("approve", "--help"), ("runbook", "--help")],
 )
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     loaded = loaded_by(cli(*arguments))
@@ -44,7 +56,9 @@ def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
 
 def test_the_core_loads_no_face() -> None:
     parts = ["engine.executor", "journal", "loading.runbook", "model.state", "contracts.action", "report"]
-    code = "\n".join(f"import migrator.{part}" for part in parts) + "\nimport phases\nphases.shipped_actions()"
+    code = (
+        "\n".join(f"import migrator.{part}" for part in parts) + "\nimport phases\nphases.shipped_actions()"
+    )
     assert not loaded_by(code) & FACES
 
 

@@ -110,7 +110,9 @@ class Executor:
         if order.id in self._orders_at_work or self._comes_too_early(order):
             return
 
-        def submit(name: str, work: Callable[[], None]) -> None:
+        name = self._decisions.meant(order)
+
+        def submit(work: Callable[[], None]) -> None:
             self._orders_at_work.add(order.id)
             self._submit(name, lambda: self._carry_out(order, work))
 

@@ -67,7 +67,9 @@ def test_a_later_attempt_may_succeed() -> None:
     assert kinds == [Kind.INTENT, Kind.OUTCOME] * 3 + [Kind.VERIFIED, Kind.DONE]
 
 
-@pytest.mark.parametrize("error", [CUT, DeadlineExceeded("too late"), RuntimeError("a bug"), OSError(5, "I/O")])
+@pytest.mark.parametrize(
+    "error", [CUT, DeadlineExceeded("too late"), RuntimeError("a bug"), OSError(5, "I/O")]
+)
 def test_an_effect_that_did_happen_is_adopted_after_an_error(error: Exception) -> None:
     stage = one(applies=[error], probes=[Verdict.ABSENT, Verdict.OURS])
     assert stage.start() == "done"
@@ -118,9 +120,7 @@ def test_retry_after_a_block_probes_before_anything_is_sent() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.FOREIGN, Verdict.UNKNOWN])
 def test_what_this_run_did_not_make_is_not_touched(action: str, verdict: Verdict) -> None:
     """P5: before anything is sent, and without a point of no return on record."""
-    stage = Stage(
-        book(step("it", action, ponr=PointOfNoReturn.DELETION)), it=Part(probes=[verdict])
-    )
+    stage = Stage(book(step("it", action, ponr=PointOfNoReturn.DELETION)), it=Part(probes=[verdict]))
     assert stage.start() == "failed"
     assert stage.kinds("it") == [Kind.FAILED]
     assert stage.count("apply it") == 0
@@ -167,7 +167,9 @@ def test_a_refusal_is_no_doubt(action: str) -> None:
 
 
 @pytest.mark.parametrize("green", [False, None, RuntimeError("no answer")])
-def test_a_change_without_green_proof_is_blocked_and_not_done_again(green: bool | None | BaseException) -> None:
+def test_a_change_without_green_proof_is_blocked_and_not_done_again(
+    green: bool | None | BaseException,
+) -> None:
     stage = one("token", greens=[green])
     assert stage.start() == "failed"
     assert stage.status("it") is StepStatus.BLOCKED

@@ -106,7 +106,7 @@ def edit(path: Path, *statements: str) -> None:
 @pytest.mark.parametrize(
     "statements",
     [
-        ("UPDATE records SET body='{\"step\":\"one\",\"values\":{}}' WHERE seq=3",),
+        ('UPDATE records SET body=\'{"step":"one","values":{}}\' WHERE seq=3',),
         ("UPDATE records SET at='2026-01-03T03:00:00+00:00' WHERE seq=1",),
         ("UPDATE records SET kind='done' WHERE seq=2",),
         ("UPDATE records SET digest='0' WHERE seq=4",),
@@ -164,7 +164,9 @@ def test_a_chain_of_another_journal_does_not_fit(tmp_path: Path) -> None:
         SqliteJournal(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be looked at" * 50, b"\0" * 8192])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a database, but long enough to be looked at" * 50, b"\0" * 8192]
+)
 def test_what_is_no_journal_is_damaged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "journal.db"
     path.write_bytes(content)
