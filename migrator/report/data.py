@@ -175,7 +175,7 @@ def _skipped(state: RunState, runbook: Runbook) -> Iterator[dict[str, Any]]:
 def _service(traffic: Mapping[str, Any]) -> dict[str, Any]:
     """What clients lived through; every figure None when no traffic was measured."""
     figures = ("requests", "failed", "unavailable_seconds", "unavailable_longest_seconds")
-    more = ("failures", "served_by", "latency_milliseconds", "began")
+    more = ("failures", "served_by", "latency_milliseconds")
     return {key: traffic.get(key) for key in figures} | {key: traffic[key] for key in more if key in traffic}
 
 

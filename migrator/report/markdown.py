@@ -10,6 +10,7 @@ from migrator.report.words import (
     KIND_WORDS,
     PONR_WORDS,
     count,
+    difference,
     headline,
     length,
     mode_words,
@@ -23,8 +24,8 @@ from migrator.report.words import (
 from migrator.sanitize import clean_line
 
 # What Markdown would read as its own, wherever it stands; an underscore only beside a word's edge.
-_SPECIAL = re.compile(r"[\\`*\[\]|~!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_AT_START = re.compile(r"^(?:[#+=:-]|\d+(?=[.)]))")
+_SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_AT_START = re.compile(r"^(?:[#+=:-]|\d+(?=[.)](?:\s|$)))")
 
 
 def to_markdown(report: Mapping[str, Any]) -> str:
@@ -194,7 +195,7 @@ def _limits(report: Mapping[str, Any]) -> str:
     if report["mode"] != "rehearse":
         return ""
     rows = [
-        (_text(d["kind"]), _text(d["name"]), _text(one_line(d["real"])), _text(one_line(d["rehearsal"])))
+        (_text(d["kind"]), _text(d["name"]), *(_text(text) for text in difference(d)))
         for d in report["differences"]
     ]
     return "\n\n".join(

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from migrator.sanitize import clean_line
 
-VOID = frozenset({"br", "meta", "rect", "line", "path", "polyline", "use"})
+VOID = frozenset({"br", "meta", "rect", "line", "path", "wbr"})
 
 
 class Markup(str):
@@ -27,6 +27,12 @@ def escape(text: str) -> Markup:
     """One line of outside text, without control and direction characters, safe in content and in quotes."""
     tail = " " if text.endswith(" ") else ""
     return Markup(html.escape(clean_line(text) + tail, quote=True))
+
+
+def breakable(path: str) -> list[Child]:
+    """A path that a narrow column may break after each slash."""
+    head, *tail = path.split("/")
+    return [head, *(Markup(f"/<wbr/>{escape(part)}") for part in tail)]
 
 
 def element(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from migrator.report.markup import Child, Markup, element, join, table
+from migrator.report.markup import Child, Markup, breakable, element, join, table
 from migrator.report.words import (
     KIND_WORDS,
     PONR_WORDS,
     STATUSES,
     count,
+    difference,
     length,
     moment,
     one_line,
@@ -118,7 +119,7 @@ def terraform(report: Mapping[str, Any]) -> Markup | None:
     """What each stack's apply changed."""
     rows: list[tuple[Child, ...]] = [
         (
-            element("b", s["stack"]),
+            element("b", breakable(str(s["stack"]))),
             f"+ {count(s['added'])}",
             f"~ {count(s['changed'])}",
             f"− {count(s['destroyed'])}",
@@ -240,10 +241,7 @@ def limits(report: Mapping[str, Any]) -> Markup | None:
     """What a rehearsal cannot know, and every value that was otherwise than it will be."""
     if report["mode"] != "rehearse":
         return None
-    rows = [
-        (d["kind"], element("b", d["name"]), one_line(d["real"]) or "yours to give", one_line(d["rehearsal"]))
-        for d in report["differences"]
-    ]
+    rows = [(d["kind"], element("b", d["name"]), *difference(d)) for d in report["differences"]]
     return join(
         [
             element("ul", [element("li", line) for line in unproven(report)]),

@@ -155,10 +155,24 @@ def steps(report: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return [step for phase in report["phases"] for step in phase["steps"]]
 
 
+def difference(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What a value is in the real run and was in the rehearsal; a wait's seconds as a length of time."""
+    real, twin = row["real"], row["rehearsal"]
+    if row["kind"] == "wait":
+        return _wait(real), _wait(twin)
+    return ("yours to give" if real is None else one_line(real)), one_line(twin)
+
+
+def _wait(value: Any) -> str:
+    return length(value) if isinstance(value, int | float) else one_line(value)
+
+
 def one_line(value: Any) -> str:
     """A value of any shape as one line: a mapping as `key value` pairs."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {one_line(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(one_line(item) for item in value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return "" if value is None else str(value)

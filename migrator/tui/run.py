@@ -77,7 +77,7 @@ class RunScreen(Screen[None]):
         *(Binding(str(number), f"tab('{name}')", show=False) for number, (name, _, _) in enumerate(TABS, 1)),
         Binding("full_stop", "current", show=False),
         Binding("c", "go_on", show=False),
-        Binding("g", "decide", show=False),
+        Binding("g,enter", "decide", show=False),
         Binding("x", "choices", show=False),
         Binding("p", "pause", show=False),
         Binding("r", "lead", show=False),

@@ -6,7 +6,10 @@ import json
 import stat
 from pathlib import Path
 
+from migrator.journal import SqliteJournal
+from migrator.loading.migration import find_runbook
 from migrator.model.records import Kind
+from migrator.runner.control import LocalControl
 from migrator.runner.folders import RunFolder
 from migrator.runner.reports import render_report, scrubbed, write_reports
 from migrator.secrets import Secret
@@ -37,6 +40,20 @@ def test_a_secret_is_found_before_it_is_quoted(tmp_path: Path) -> None:
         assert "‹secret›" in text
         assert "na&lt;ry" not in text
         assert "na<ry" not in text
+
+
+def test_a_run_in_the_middle_has_every_form(tmp_path: Path) -> None:
+    folder = tmp_path / ".migrator" / "runs" / "habitcraft-1"
+    folder.mkdir(parents=True)
+    (folder / "runbook.yaml").write_bytes(find_runbook("habitcraft").read_bytes())
+    with SqliteJournal(folder / "journal.db", create=True) as journal:
+        created = {"run_id": "habitcraft-1", "mode": "rehearse", "created": "2026-01-03T02:00:00+00:00"}
+        journal.append(Kind.RUN_CREATED, created)
+        journal.append(Kind.INTENT, {"step": "check_tools", "attempt": 1})
+    control = LocalControl(tmp_path)
+    assert json.loads(control.report(folder, "json"))["outcome"] == "unfinished"
+    assert "… **Not finished**" in control.report(folder, "md")
+    assert "… Not finished" in control.report(folder, "html")
 
 
 def test_keys_are_scrubbed_too() -> None:

@@ -16,7 +16,7 @@ from tests.report.stories import HOSTILE, TRAFFIC, Story, full, hostile, timelin
 XHTML = "{http://www.w3.org/1999/xhtml}"
 KNOWN = (
     "html head meta title style body header main footer nav section div p span b strong em h1 h2 h3 h4 ul "
-    "li a code table thead tbody tr th td details summary article figure figcaption svg defs pattern path "
+    "li a code table thead tbody tr th td details summary article figure figcaption svg wbr defs pattern path "
     "rect line text "
 )
 ATTRIBUTES = (
@@ -131,7 +131,7 @@ def test_every_section_of_a_whole_run() -> None:
         "images": "sha256:aaaa",
         "decisions": "all green",
         "steps": "look is there",
-        "limits": "86400.0",
+        "limits": "1 d 0 h",
         "leftovers": "None.",
         "cost": "38.50",
         "versions": "0.1.0",
