@@ -87,6 +87,24 @@ def test_an_unclassified_error_is_described_and_in_doubt() -> None:
     assert outcome["error"]["next"]
 
 
+@pytest.mark.parametrize("action", CHANGES)
+def test_after_a_crash_in_the_effect_the_only_thing_next_is_a_probe(action: str) -> None:
+    """No second intent: what is there is adopted by the attempt that made it."""
+
+    def die(ctx: object) -> None:
+        stage.parts["it"].exists = True
+        raise SimulatedCrash
+
+    stage = one(action, applies=[die])
+    with pytest.raises(SimulatedCrash):
+        stage.start()
+    stage.calls.clear()
+    assert stage.start() == "done"
+    assert stage.calls == ["probe it", "verify it"]
+    assert stage.kinds("it") == [Kind.INTENT, Kind.PROBED, Kind.VERIFIED, Kind.DONE]
+    assert stage.step("it").attempt == 1
+
+
 @pytest.mark.parametrize("verdict", [Verdict.FOREIGN, Verdict.UNKNOWN])
 def test_in_doubt_and_not_clearly_ours_needs_a_person(verdict: Verdict) -> None:
     stage = one("token", applies=[CUT], probes=[Verdict.ABSENT, verdict])

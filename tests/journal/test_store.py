@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.errors import JournalDamaged, UsageError
+from migrator.errors import JournalDamaged, MigratorError, UsageError
 from migrator.journal import SqliteJournal
 from migrator.journal.store import FORMAT
 from migrator.model.records import Kind
@@ -306,6 +306,18 @@ def test_readers_see_only_whole_prefixes_while_records_are_written(tmp_path: Pat
             thread.join()
     assert problems == []
     assert seen == [total, total]
+
+
+def test_a_writer_that_fell_behind_is_refused_and_holds_nobody_up(tmp_path: Path) -> None:
+    with (
+        SqliteJournal(tmp_path / "journal.db", create=True) as first,
+        SqliteJournal(tmp_path / "journal.db") as second,
+    ):
+        first.append(Kind.PAUSED, {})
+        with pytest.raises(MigratorError, match="cannot be written"):
+            second.append(Kind.CONTINUED, {})
+        first.append(Kind.CONTINUED, {})
+        assert [r.kind for r in second.records()] == [Kind.PAUSED, Kind.CONTINUED]
 
 
 def test_many_threads_append_one_chain(tmp_path: Path) -> None:

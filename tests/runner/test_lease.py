@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
@@ -66,6 +67,15 @@ def test_the_lease_is_free_after_kill_9_though_a_child_lives(tmp_path: Path) -> 
         holder.kill()
         holder.stdout.close()
         holder.wait(10)
+
+
+def test_a_look_at_the_very_moment_of_the_start_does_not_keep_a_runner_out(tmp_path: Path) -> None:
+    path = tmp_path / "runner.lock"
+    path.touch()
+    viewer = os.open(path, os.O_RDWR)
+    fcntl.flock(viewer, fcntl.LOCK_SH)
+    threading.Timer(0.08, os.close, [viewer]).start()
+    Lease(path, ANN).release()
 
 
 def test_viewers_who_look_do_not_keep_a_runner_out(tmp_path: Path) -> None:
