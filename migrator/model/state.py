@@ -164,9 +164,15 @@ def _fold_run(state: RunState, record: Record) -> None:
 
 
 def _close(step: StepState, at: str) -> None:
-    step.ended = at
-    step.seconds += seconds_between(step.started, at)
+    _stop_clock(step, at)
     step.effect_sent = False
+
+
+def _stop_clock(step: StepState, at: str) -> None:
+    """Adds the time since the last INTENT once, however often the step is settled without a new one."""
+    if not step.ended:
+        step.seconds += seconds_between(step.started, at)
+    step.ended = at
 
 
 def _fold_step(state: RunState, step: StepState, record: Record) -> None:  # noqa: C901 - one case a kind
@@ -202,7 +208,7 @@ def _fold_step(state: RunState, step: StepState, record: Record) -> None:  # noq
         case Kind.BLOCKED:
             step.status, step.reason = StepStatus.BLOCKED, str(body.get("reason", ""))
             step.evidence, step.error = str(body.get("evidence", "")), body.get("error") or {}
-            step.ended = at
+            _stop_clock(step, at)
         case Kind.RETRIED:
             step.status = StepStatus.IN_DOUBT if step.effect_sent else StepStatus.PENDING
             step.tries += 1

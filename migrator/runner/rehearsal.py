@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ class Rehearsal:
     def start(self) -> Manifest:
         """The living twin; `MigratorError` when it cannot be started or has died."""
         spec = json.loads(self._folder.lab_spec.read_text(encoding="utf-8"))
+        began = time.monotonic()
         try:
             self.manifest = start(self._folder.lab, spec)
         except LabError as error:
@@ -43,6 +45,8 @@ class Rehearsal:
                 detail=str(error),
                 next=f"`migrator abort {self._folder.run_id}`, then rehearse anew: a twin cannot be continued",
             ) from error
+        if "lab" not in self._book.state.measured:
+            self._measure("lab", {"start_seconds": round(time.monotonic() - began, 3)})
         guard.install(self._folder.lab / "violations.jsonl")
         return self.manifest
 
@@ -75,7 +79,12 @@ class Rehearsal:
         if "traffic" not in self._book.state.measured:
             self._measure("traffic", client.finish())
             self._measure("outside_contacts", {"items": client.violations()})
-        self._measure_once("leftovers", {"items": client.stop() + _remains(self._folder)})
+        if "leftovers" not in self._book.state.measured:
+            began = time.monotonic()
+            left = client.stop() + _remains(self._folder)
+            took = {"stop_seconds": round(time.monotonic() - began, 3)}
+            self._measure("lab", {**self._book.state.measured.get("lab", {}), **took})
+            self._measure("leftovers", {"items": left})
 
     def _measure_once(self, name: str, values: Mapping[str, Any]) -> None:
         if name not in self._book.state.measured:
