@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -42,7 +43,8 @@ class MigratorApp(App[int]):
     ]
 
     def __init__(self, first: Callable[[], Screen[None]], *, now: Now = local_now) -> None:
-        super().__init__()
+        # NO_COLOR asks for no colours at all; the framework's own answer would be shades of grey.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.now = now
         self.last: Watch | None = None
         self._first = first
@@ -53,7 +55,12 @@ class MigratorApp(App[int]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours of the two modes, for themes that do not name them."""
-        return {"rehearsal": "#1b6ac9", "rehearsal-text": "#ffffff", "live": "#e8850c", "live-text": "#000000"}
+        return {
+            "rehearsal": "#1b6ac9",
+            "rehearsal-text": "#ffffff",
+            "live": "#e8850c",
+            "live-text": "#000000",
+        }
 
     def on_mount(self) -> None:
         """Signals first, then the screen."""

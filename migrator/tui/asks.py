@@ -40,7 +40,9 @@ def ask(watch: Watch, now: datetime) -> Ask:
         step = troubled[0]
         word = {StepStatus.BLOCKED: "is blocked", StepStatus.UNDO_FAILED: "could not be undone"}
         told = word.get(watch.step_status(step), "has failed")
-        return Ask("trouble", step.id, f"{step.title}: {told}. You choose how to go on.", "Enter choices", "bad")
+        return Ask(
+            "trouble", step.id, f"{step.title}: {told}. You choose how to go on.", "Enter choices", "bad"
+        )
     if not watch.alive:
         doubt = watch.with_status(StepStatus.IN_DOUBT)
         if doubt:
@@ -48,10 +50,12 @@ def ask(watch: Watch, now: datetime) -> Ask:
         else:
             text = "Nobody leads this run. It stands still."
         return Ask("lead", doubt[0].id if doubt else "", text, "r go on", "bad")
-    doubt = [s for s in watch.with_status(StepStatus.IN_DOUBT)]
+    doubt = watch.with_status(StepStatus.IN_DOUBT)
     if doubt and state.paused:
         step = doubt[0]
-        return Ask("trouble", step.id, f"{step.title}: in doubt, and the run is paused.", "Enter choices", "bad")
+        return Ask(
+            "trouble", step.id, f"{step.title}: in doubt, and the run is paused.", "Enter choices", "bad"
+        )
     if gates := watch.gates():
         step = gates[0]
         question = step.gate.question if step.gate else step.title

@@ -62,13 +62,18 @@ def choices(watch: Watch, step: Step, *, read_only: bool = False) -> list[Choice
     if watch.state.outcome:
         found = [_with_refusal(choice, f"the run has ended: {watch.state.outcome}") for choice in found]
     if read_only:
-        found = [_with_refusal(choice, "you only watch; press s on the run screen to steer") for choice in found]
+        found = [
+            _with_refusal(choice, "you only watch; press s on the run screen to steer") for choice in found
+        ]
     return [*found, Choice("detach", "d", "Leave, decide later", _DETACH)]
 
 
 _MEND = "Opens a shell in the run's folder. Mend the cause there, type exit, and the step is tried again."
 _SKIP = "It counts as skipped, not as done, and the report says so with your reason. What needs it goes on without it."
-_ABORT = "Nothing more is done and nothing is taken back. The run cannot be continued. What was made stays and costs money."
+_ABORT = (
+    "Nothing more is done and nothing is taken back. The run cannot be continued. "
+    "What was made stays and costs money."
+)
 _DETACH = "Closes this screen only. The run stays as it is, and waits."
 
 

@@ -96,7 +96,9 @@ class GateDialog(Dialog[bool]):
         """The keys."""
         if self._read_only:
             return line(("You only watch. ", "ask"), ("Esc", "key"), " back, then s to steer")
-        yes: Line = line(("Enter", "key"), " in the field: yes") if self._confirm else line(("y", "key"), " yes")
+        yes: Line = (
+            line(("Enter", "key"), " in the field: yes") if self._confirm else line(("y", "key"), " yes")
+        )
         return (*yes, *line("   ", ("Esc", "key"), " not now, the run waits   ", ("w", "key"), " say why"))
 
     def _tick(self) -> None:
@@ -143,7 +145,8 @@ class GateDialog(Dialog[bool]):
         self.tell(line(("Said yes. The runner looks at the evidence once more …", "busy")))
         checks = list(self._watch.step(self._step).gate.get("checks", []))
         green = sum(bool(c["ok"]) for c in checks)
-        shown = f"{self._step.gate.question if self._step.gate else ''} [{green} of {plural(len(checks), 'check')} green]"
+        question = self._step.gate.question if self._step.gate else ""
+        shown = f"{question} [{green} of {plural(len(checks), 'check')} green]"
         reason = self.query_one("#reason", Input).value.strip()
         refused = await self._send(Request("approve", self._step.id, reason, typed, shown))
         self._asking = False
@@ -194,14 +197,20 @@ class ChoicesDialog(Dialog[Choice]):
         mark = "▌" if chosen else " "
         if choice.refused:
             return [
-                line((mark, "key"), (f"{choice.key}  {choice.title}", "dim"), (f"  not now: {choice.refused}", "ask")),
+                line(
+                    (mark, "key"),
+                    (f"{choice.key}  {choice.title}", "dim"),
+                    (f"  not now: {choice.refused}", "ask"),
+                ),
             ]
         title = line((mark, "key"), (f"{choice.key}  ", "key"), (choice.title, "strong"))
         return [title, line((mark, "key"), (f"   {choice.consequence}", ""))]
 
     def keys(self) -> Line:
         """The keys."""
-        return line(("Tab", "key"), " next   ", ("Enter", "key"), " choose, or its letter   ", ("Esc", "key"), " back")
+        return line(
+            ("Tab", "key"), " next   ", ("Enter", "key"), " choose, or its letter   ", ("Esc", "key"), " back"
+        )
 
     def action_move(self, by: int) -> None:
         """The next way that can be chosen."""

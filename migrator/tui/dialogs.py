@@ -28,7 +28,7 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     Dialog .box > .words { height: auto; }
     Dialog .box > .told { height: auto; }
     Dialog .box > Input { margin: 0; height: 1; border: none; padding: 0 1; background: $panel; }
-    Dialog .box > Input:focus { background: $primary 25%; }
+    Dialog .box > Input:focus { border: none; background: $primary 25%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "back", show=False),
@@ -135,7 +135,9 @@ class Typed(Dialog[str]):
     `wanted` empty asks for a reason only, and then it must not be empty.
     """
 
-    def __init__(self, heading: str, lines: Sequence[Line], *, wanted: str = "", reason: bool = False) -> None:
+    def __init__(
+        self, heading: str, lines: Sequence[Line], *, wanted: str = "", reason: bool = False
+    ) -> None:
         super().__init__()
         self._heading = heading
         self._lines = lines
@@ -168,7 +170,14 @@ class Typed(Dialog[str]):
 
     def keys(self) -> Line:
         """The keys."""
-        return line(("Enter", "key"), " do it   ", ("Tab", "key"), " next field   ", ("Esc", "key"), " back, nothing is done")
+        return line(
+            ("Enter", "key"),
+            " do it   ",
+            ("Tab", "key"),
+            " next field   ",
+            ("Esc", "key"),
+            " back, nothing is done",
+        )
 
     def on_input_submitted(self) -> None:
         """Enter counts only when everything asked for is there."""
@@ -206,21 +215,15 @@ class Leave(Dialog[Leaving]):
 
     def body(self) -> Sequence[Line]:
         """Each way with what follows from it."""
-        why = "" if self._may_order and self._led else "not now: " + (
-            "you only watch" if not self._may_order else "nobody leads this run"
-        )  # fmt: skip
-        tone, key = ("dim", "dim") if why else ("", "key")
-        told = f"   ({why})" if why else ""
+        why = "" if self._led else "not now: nobody leads this run"
+        if not self._may_order:
+            why = "not now: you only watch"
         return [
-            line(("p  ", key), ("Pause after this step", "dim" if why else "strong"), (told, "ask")),
-            line(("   What is at work ends in peace. Nothing new begins until you say go on.", tone)),
+            *_way("p", "Pause after this step", _PAUSE, why),
             line(),
-            line(("i  ", key), ("Interrupt now", "dim" if why else "strong"), (told, "ask")),
-            line(("   The step at work is stopped in the middle. It is in doubt afterwards, and the world", tone)),
-            line(("   is asked before anything is sent again. Slower than a pause in the end.", tone)),
+            *_way("i", "Interrupt now", _INTERRUPT, why),
             line(),
-            line(("d  ", "key"), ("Detach", "strong")),
-            line("   Closes this screen only. The run goes on without it; come back with migrator attach."),
+            *_way("d", "Detach", _DETACH, ""),
         ]
 
     def keys(self) -> Line:
@@ -233,3 +236,21 @@ class Leave(Dialog[Leaving]):
             return self.tell(line(("That is not possible now. d detaches, Esc goes back.", "ask")))
         self.dismiss(way)
         return None
+
+
+_PAUSE = "What is at work ends in peace. Nothing new begins until you say go on."
+_INTERRUPT = (
+    "The step at work is stopped in the middle. It is in doubt afterwards, and the world is asked "
+    "before anything is sent again. Slower than a pause in the end."
+)
+_DETACH = "Closes this screen only. The run goes on without it; come back with migrator attach."
+
+
+def _way(key: str, title: str, follows: str, refused: str) -> list[Line]:
+    """One way with what follows from it."""
+    if refused:
+        return [
+            line((f"{key}  ", "dim"), (title, "dim"), (f"   {refused}", "ask")),
+            line((f"   {follows}", "dim")),
+        ]
+    return [line((f"{key}  ", "key"), (title, "strong")), line(f"   {follows}")]

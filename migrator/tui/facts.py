@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from migrator.model.runbook import Step, StepKind
 from migrator.model.state import StepStatus, seconds_between
-from migrator.tui.paint import Line, Span, line
+from migrator.tui.paint import Line, Span
 from migrator.tui.watch import Watch
 from migrator.tui.words import clock, duration, moment, run_look, stopwatch
 
@@ -194,7 +194,7 @@ def step_time(watch: Watch, step: Step, now: datetime) -> str:
         return ""
     if state.seconds:
         return duration(state.seconds)
-    low, high = watch.expected.get(step.id, (0.0, 0.0))
+    high = watch.expected.get(step.id, (0.0, 0.0))[1]
     if status is StepStatus.PENDING and high:
         return f"~{duration(high)}"
     return ""

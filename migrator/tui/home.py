@@ -152,7 +152,9 @@ class HomeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """All parts, before anything is read."""
-        title = line((" migrator ", "strong"), ("moves a running application to new AWS infrastructure", "dim"))
+        title = line(
+            (" migrator ", "strong"), ("moves a running application to new AWS infrastructure", "dim")
+        )
         yield Static(content([title]), id="hometop", markup=False)
         yield HomeList(id="list")
         with VerticalScroll(id="about", can_focus=False):
@@ -246,7 +248,10 @@ class HomeScreen(Screen[None]):
             self.app.push_screen(Tell("Not with a runbook alone", told))
         elif mode == "run":
             lines = [
-                line(("This is the real thing.", "bad"), " It changes your AWS account, your DNS and your database."),
+                line(
+                    ("This is the real thing.", "bad"),
+                    " It changes your AWS account, your DNS and your database.",
+                ),
                 line("Each phase still asks you before it begins. A rehearsal first is wise: Esc, then h."),
             ]
             typed = Typed(f"Start a LIVE run of {name}?", lines, wanted=f"live {name}")
@@ -334,7 +339,9 @@ def _names_a_runbook(path: Path) -> bool:
             head = file.read(16_384).split("\n")
     except OSError:
         return False
-    return any(row.startswith("runbook:") for row in head) and not any(row.startswith("phases:") for row in head)
+    return any(row.startswith("runbook:") for row in head) and not any(
+        row.startswith("phases:") for row in head
+    )
 
 
 def _keys(entry: Entry) -> Line:

@@ -30,7 +30,13 @@ HOME_HELP: tuple[Line, ...] = (
 
 
 def _mode(run: RunSummary) -> tuple[str, Tone]:
-    return ("REHEARSAL", "rehearsal") if run.mode == "rehearse" else ("  LIVE   ", "live") if run.mode else ("    ?    ", "dim")
+    return (
+        ("REHEARSAL", "rehearsal")
+        if run.mode == "rehearse"
+        else ("  LIVE   ", "live")
+        if run.mode
+        else ("    ?    ", "dim")
+    )
 
 
 def entry_line(entry: object, now: datetime, width: int, *, chosen: bool) -> Line:
@@ -51,7 +57,12 @@ def entry_line(entry: object, now: datetime, width: int, *, chosen: bool) -> Lin
                 fit(told or entry.run_id, room), (f" {when}", "dim"),
             )  # fmt: skip
         case ShippedRunbook():
-            return line((mark[0], "key"), "  ", (f"{entry.name:<16}", "strong"), (fit(entry.title, max(6, width - 20)), ""))
+            return line(
+                (mark[0], "key"),
+                "  ",
+                (f"{entry.name:<16}", "strong"),
+                (fit(entry.title, max(6, width - 20)), ""),
+            )
         case _File():
             return line((mark[0], "key"), "  ", (str(entry.path), "strong"))
     return line("")
@@ -64,7 +75,11 @@ def _wait(run: RunSummary, now: datetime) -> str:
     if until is None:
         return f"waits for {run.waiting_for}"
     left = (until - now).total_seconds()
-    return f"waits until {clock(until, now)} (in {duration(left)})" if left > 0 else f"waited until {clock(until, now)}"
+    return (
+        f"waits until {clock(until, now)} (in {duration(left)})"
+        if left > 0
+        else f"waited until {clock(until, now)}"
+    )
 
 
 def choice_lines(entry: object, now: datetime) -> list[Line]:
@@ -78,22 +93,38 @@ def choice_lines(entry: object, now: datetime) -> list[Line]:
             return [
                 line((str(entry.path), "strong")),
                 line("The values of one application for one runbook."),
-                line(("Enter ", "key"), "rehearses it on a twin. ", ("L ", "key"), "starts the LIVE run; its name is asked."),
+                line(
+                    ("Enter ", "key"),
+                    "rehearses it on a twin. ",
+                    ("L ", "key"),
+                    "starts the LIVE run; its name is asked.",
+                ),
             ]
     return []
 
 
 def _run_lines(run: RunSummary, now: datetime) -> list[Line]:
     look = run_look(run.state)
-    rows = [line(("run ", "dim"), (run.run_id, "strong"), f"  {run.runbook}  ", (f"{look.glyph} {look.word}", look.tone))]
+    rows = [
+        line(
+            ("run ", "dim"),
+            (run.run_id, "strong"),
+            f"  {run.runbook}  ",
+            (f"{look.glyph} {look.word}", look.tone),
+        )
+    ]
     if run.step:
         rows.append(line(("at      ", "dim"), f"{run.step} in {run.phase}"))
     if wait := _wait(run, now):
-        rows.append(line(("waits   ", "dim"), (wait, "ask")))
+        rows.append(line(("        ", "dim"), (wait, "ask")))
     if run.problem:
         rows.append(line(("problem ", "dim"), (run.problem, "bad")))
     if not run.ended:
-        led = "somebody leads it now" if run.alive else "nobody leads it; Enter shows where it stands before it goes on"
+        led = (
+            "somebody leads it now"
+            if run.alive
+            else "nobody leads it; Enter shows where it stands before it goes on"
+        )
         rows.append(line(("runner  ", "dim"), (led, "" if run.alive else "ask")))
     else:
         rows.append(line(("ended   ", "dim"), clock(moment(run.ended), now)))

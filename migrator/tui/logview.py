@@ -20,7 +20,7 @@ _MOST_COMMANDS = 200
 class LogView(Rows):
     """Lines of one log file. It follows the end until somebody scrolls up."""
 
-    DEFAULT_CSS = "LogView { overflow-x: auto; }"
+    DEFAULT_CSS = "LogView { overflow-x: auto; scrollbar-size-horizontal: 0; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "follow", "follow or hold"),
         Binding("n", "next_match(1)", "next match", show=False),
@@ -70,7 +70,7 @@ class LogView(Rows):
         if gone and self._matches:
             self._matches = [m for m in self._matches if m >= self.store.dropped]
         if lines:
-            self._widest = max(self._widest, max(map(len, lines)))
+            self._widest = max(self._widest, *map(len, lines))
         self.resized()
         if self.following:
             self.to_end()
@@ -78,6 +78,11 @@ class LogView(Rows):
             kept_in_place = max(0, self.scroll_offset.y - max(0, before + len(lines) - self.row_count()))
             self.cursor = max(0, self.cursor - gone)
             self.scroll_to(y=kept_in_place, animate=False, force=True)
+
+    def on_resize(self) -> None:
+        """In another room the end is elsewhere."""
+        if self.following:
+            self.to_end()
 
     def to_end(self) -> None:
         """Shows the newest line."""

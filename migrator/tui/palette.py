@@ -59,7 +59,11 @@ def commands(app: App[Any], screen: Screen[Any]) -> Iterator[Command]:
         yield from _run(screen)
         yield from _steps(screen)
     if isinstance(screen, HomeScreen):
-        yield ("Rehearse the chosen one", "h: on a twin; nothing real is touched", partial(screen.action_start, "rehearse"))
+        yield (
+            "Rehearse the chosen one",
+            "h: on a twin; nothing real is touched",
+            partial(screen.action_start, "rehearse"),
+        )
         yield ("New migration", "n: questions for the chosen runbook", screen.action_new)
         yield ("Report of the chosen run", "R", screen.action_report)
         yield ("Help", "?: the keys of this view", screen.action_help)

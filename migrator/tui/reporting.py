@@ -64,7 +64,8 @@ class ReportScreen(Dialog[None]):
     def keys(self) -> Line:
         """The keys."""
         return line(
-            ("h", "key"), " keep as HTML   ", ("m", "key"), " Markdown   ", ("j", "key"), " JSON   ", ("Esc", "key"), " back"
+            ("h", "key"), " keep as HTML   ", ("m", "key"), " Markdown   ",
+            ("j", "key"), " JSON   ", ("Esc", "key"), " back",
         )  # fmt: skip
 
     @work(group="keep")

@@ -51,8 +51,14 @@ class ResumeScreen(Dialog[str]):
 
     def keys(self) -> Line:
         """The keys."""
-        spans = line(("Enter", "key"), " go on   ", ("o", "key"), " only look   ", ("Esc", "key"), " back, nothing is started")
-        return spans
+        return line(
+            ("Enter", "key"),
+            " go on   ",
+            ("o", "key"),
+            " only look   ",
+            ("Esc", "key"),
+            " back, nothing is started",
+        )
 
     @work(exclusive=True)
     async def action_go_on(self) -> None:

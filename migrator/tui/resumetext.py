@@ -24,7 +24,7 @@ def resume_lines(watch: Watch, now: datetime) -> list[Line]:
         *_trouble(watch),
         *_waiting(watch, now),
         *_danger(watch, now),
-        *next_lines(watch, now),
+        *next_lines(watch),
     ]
 
 
@@ -35,7 +35,7 @@ def _who(watch: Watch, now: datetime) -> list[Line]:
     last = watch.records[-1].at if watch.records else ""
     runners = [r for r in watch.records if r.kind is Kind.RUNNER_STARTED]
     rows = [
-        line(mode_span(watch), (f"  {watch.runbook.title}", "strong")),
+        line(mode_span(watch), (f"  {watch.state.runbook}", "strong")),
         line((f"{look.glyph} {look.word}", look.tone), (f"   run {state.run_id}", "dim")),
     ]
     began = f"{clock(moment(state.created), now)} by {state.who or 'nobody named'}"
@@ -46,7 +46,7 @@ def _who(watch: Watch, now: datetime) -> list[Line]:
         rows.append(line(("last led   ", "head"), f"by {told}; last sign {clock_seconds(last, now)}"))
     why = watch.state.stopped.get("reason")
     if not watch.alive:
-        told = f"it stopped: {why}" if why else "it ended without a word (killed, or the machine went down)"
+        told = f"it stopped: {why}" if why else "it ended without a word: killed, or the machine down"
         rows.append(line(("runner     ", "head"), (told, "ask" if why else "bad")))
     return rows
 
@@ -57,14 +57,16 @@ def _done(watch: Watch) -> list[Line]:
     skipped = [s for s in steps if watch.step_status(s) is StepStatus.SKIPPED]
     since = int(watch.state.runner.get("seq", 0)) if watch.alive else None
     proven = [
-        r for r in watch.records if r.kind is Kind.REPROVED and since is not None and r.seq > since and r.body["ok"]
+        r
+        for r in watch.records
+        if r.kind is Kind.REPROVED and since is not None and r.seq > since and r.body["ok"]
     ]
     actions = [s for s in done if s.kind is StepKind.ACTION]
     count = f"{len(done)} of {plural(len(steps), 'step')}"
     if watch.alive:
         count += f"; {len(proven)} proven again since this runner began"
     elif actions:
-        count += "; proven again against the world before anything is sent"
+        count += "; proven again before anything is sent"
     rows = [line(("✓ done     ", "good"), count)]
     if skipped:
         rows.append(line(("» skipped  ", "ask"), ", ".join(s.id for s in skipped)))
@@ -72,14 +74,21 @@ def _done(watch: Watch) -> list[Line]:
 
 
 def _changed(watch: Watch, now: datetime) -> list[Line]:
-    changed = [s for s in watch.runbook.steps() if watch.step(s).reproved and not watch.step(s).reproved.get("ok")]
+    changed = [
+        s for s in watch.runbook.steps() if watch.step(s).reproved and not watch.step(s).reproved.get("ok")
+    ]
     if not changed:
         told = "nothing found so far" if watch.alive else "not known until the run goes on"
         return [line(("~ changed  ", "head"), (told, "dim"))]
     rows = []
     for step in changed:
         found = watch.step(step).reproved
-        rows.append(line(("✗ CHANGED  ", "bad"), f"{step.id}: {found.get('evidence', '')} ({clock_seconds(str(found['at']), now)})"))
+        rows.append(
+            line(
+                ("✗ CHANGED  ", "bad"),
+                f"{step.id}: {found.get('evidence', '')} ({clock_seconds(str(found['at']), now)})",
+            )
+        )
     return rows
 
 
@@ -98,7 +107,9 @@ def _trouble(watch: Watch) -> list[Line]:
     rows: list[Line] = []
     for step in watch.with_status(StepStatus.FAILED, StepStatus.BLOCKED, StepStatus.UNDO_FAILED):
         look = LOOKS[watch.step_status(step)]
-        rows.append(line((f"{look.glyph} {look.word}  ", look.tone), (step.title, "strong"), (f"  {step.id}", "dim")))
+        rows.append(
+            line((f"{look.glyph} {look.word}  ", look.tone), (step.title, "strong"), (f"  {step.id}", "dim"))
+        )
         rows += [line(("           ", "dim"), *row) for row in trouble_lines(watch, step)[1:4]]
     return rows
 
@@ -111,7 +122,11 @@ def _waiting(watch: Watch, now: datetime) -> list[Line]:
     for step in watch.waits():
         until = moment(watch.step(step).until)
         left = (until - now).total_seconds() if until else 0.0
-        when = f"until {clock(until, now)}, in {duration(left)}" if left > 0 else f"was until {clock(until, now)}: over"
+        when = (
+            f"until {clock(until, now)}, in {duration(left)}"
+            if left > 0
+            else f"was until {clock(until, now)}: over"
+        )
         rows.append(line(("◷ waits    ", "ask"), f"{step.title}, {when}"))
     return rows or [line(("◷ waiting  ", "head"), ("for nothing", "dim"))]
 
@@ -121,11 +136,13 @@ def _danger(watch: Watch, now: datetime) -> list[Line]:
     if (window := downtime(watch, now)) and window.running:
         rows.append(line(("! USERS WAIT ", "bad"), (f"since {duration(window.seconds)}", "strong")))
     if watch.state.ponr:
-        rows.append(line(("! PAST THE POINT OF NO RETURN ", "bad"), "going back would lose what users wrote since"))
+        rows.append(
+            line(("! PAST THE POINT OF NO RETURN ", "bad"), "going back would lose what users wrote since")
+        )
     return rows
 
 
-def next_lines(watch: Watch, now: datetime) -> list[Line]:
+def next_lines(watch: Watch) -> list[Line]:
     """What the next key will do, exactly."""
     rows: list[Line] = [line(("What the next key does", "head"))]
     if watch.state.outcome:
@@ -136,9 +153,13 @@ def next_lines(watch: Watch, now: datetime) -> list[Line]:
     doubt = watch.with_status(StepStatus.IN_DOUBT)
     steps = ["starts a runner on this machine"]
     if done:
-        steps.append(f"asks the world whether {plural(len(done), 'done step')} still hold{'s' * (len(done) == 1)}")
+        steps.append(
+            f"asks the world whether {plural(len(done), 'done step')} still hold{'s' * (len(done) == 1)}"
+        )
     if doubt:
-        steps.append(f"asks the world what became of {', '.join(s.id for s in doubt)}, and sends nothing twice")
+        steps.append(
+            f"asks the world what became of {', '.join(s.id for s in doubt)}, and sends nothing twice"
+        )
     follow = _follows(watch)
     if follow:
         steps.append(follow)
@@ -158,5 +179,7 @@ def _follows(watch: Watch) -> str:
         return f"reads the evidence again and asks you: {gates[0].id}"
     if waits := watch.waits():
         return f"goes on waiting: {waits[0].id}"
-    pending = [s for s in watch.with_status(StepStatus.PENDING) if all(watch.step_status(n).settled for n in s.needs)]
+    pending = [
+        s for s in watch.with_status(StepStatus.PENDING) if all(watch.step_status(n).settled for n in s.needs)
+    ]
     return f"goes on with {', '.join(s.id for s in pending[:3])}" if pending else ""

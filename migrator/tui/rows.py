@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.color import Color
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -102,7 +103,10 @@ class Rows(ScrollView, can_focus=True):
             below = Color.parse(colors[ground]) if ground else under
         color = below.blend(Color.parse(colors[name]), share)
         return Style(
-            color=color.rich_color, bgcolor=below.rich_color, bold="bold" in text, underline="underline" in text
+            color=color.rich_color,
+            bgcolor=below.rich_color,
+            bold="bold" in text,
+            underline="underline" in text,
         )
 
     def render_line(self, y: int) -> Strip:
@@ -120,6 +124,10 @@ class Rows(ScrollView, can_focus=True):
         return strip
 
 
+class Resized(Message):
+    """A table has another width."""
+
+
 class Table(Rows):
     """Lines that are replaced as a whole: resources, tables, figures, records."""
 
@@ -135,6 +143,10 @@ class Table(Rows):
     def row(self, index: int) -> Line:
         """One row."""
         return self._lines[index]
+
+    def on_resize(self) -> None:
+        """What was laid out for another width is laid out anew."""
+        self.post_message(Resized())
 
     def show(self, lines: Sequence[Line]) -> None:
         """New lines; those without the filter's text are left out. The view follows when it stood at the end."""

@@ -16,6 +16,10 @@ Found = Callable[[str, bool], None]
 """Called with the text at each key, and with true at Enter."""
 
 
+def _nothing(_text: str, _done: bool) -> None:
+    """Before a search."""
+
+
 class SearchBar(Horizontal):
     """Hidden until `open`. Escape takes the search back, Enter keeps it."""
 
@@ -24,13 +28,14 @@ class SearchBar(Horizontal):
     SearchBar.open { display: block; }
     SearchBar > Static { width: auto; padding: 0 1; color: $accent; }
     SearchBar > Input { border: none; height: 1; width: 1fr; padding: 0; background: $panel; }
+    SearchBar > Input:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", show=False)]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the framework's name
         super().__init__(id=id)
         self.place = ""
-        self._found: Found = lambda text, done: None
+        self._found: Found = _nothing
 
     def compose(self) -> ComposeResult:
         """A label; the field comes when it is first used."""

@@ -119,7 +119,9 @@ def doubt_lines(watch: Watch, step: Step, now: datetime) -> list[Line]:
     intent = _last(records, Kind.INTENT)
     if intent:
         key = str(intent.body.get("key", ""))
-        rows.append(line(f"Attempt {intent.body.get('attempt')} began at {clock_seconds(intent.at, now)}, key {key}"))
+        rows.append(
+            line(f"Attempt {intent.body.get('attempt')} began at {clock_seconds(intent.at, now)}, key {key}")
+        )
     after = [r for r in records if intent is None or r.seq > intent.seq]
     for child in watch.step(step).children:
         rows.append(line(f"It started {child.get('label') or 'a program'} (process {child.get('pid')})"))
@@ -151,7 +153,11 @@ def doubt_in_short(watch: Watch, step: Step, now: datetime) -> list[str]:
     told = [f"It {began}; {ended}."]
     if probe is not None and (intent is None or probe.seq > intent.seq):
         verdict = str(probe.body.get("verdict", ""))
-        return [*told, f"The world said {verdict.upper()}: {probe.body.get('evidence', '')}", VERDICTS.get(verdict, "")]
+        return [
+            *told,
+            f"The world said {verdict.upper()}: {probe.body.get('evidence', '')}",
+            VERDICTS.get(verdict, ""),
+        ]
     return [*told, "The world has not been asked yet; that is done first."]
 
 
@@ -228,14 +234,12 @@ def exactly(watch: Watch, step: Step) -> list[Line]:
 
 
 def _values(params: Mapping[str, Any], lookup: Lookup) -> Iterator[Line]:
-    shown = 0
-    for name, value in _leaves(params, ""):
-        if shown == _MOST_VALUES:
+    for number, (name, value) in enumerate(_leaves(params, "")):
+        if number == _MOST_VALUES:
             yield line(("… and more", "dim"))
             return
         text, known = _one(value, lookup)
         yield line((f"  {name}: ", "dim"), (text, "" if known else "dim"))
-        shown += 1
 
 
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -279,17 +283,27 @@ def _around(watch: Watch, step: Step) -> list[Line]:
     low, high = watch.expected.get(step.id, (0.0, 0.0))
     if high:
         wide = f"{duration(low)} to {duration(high)}" if high - low > 1 else f"about {duration(high)}"
-        rows.append(line(("takes ", "dim"), wide, (f", given up after {duration(step.deadline_seconds)}", "dim")))
+        rows.append(
+            line(("takes ", "dim"), wide, (f", given up after {duration(step.deadline_seconds)}", "dim"))
+        )
     if step.needs:
-        same = [n for n in step.needs if n in {s.id for p in watch.runbook.phases if p.id == step.phase for s in p.steps}]
+        same = [
+            n
+            for n in step.needs
+            if n in {s.id for p in watch.runbook.phases if p.id == step.phase for s in p.steps}
+        ]
         named = same or list(step.needs)[-3:]
-        rows.append(line(("needs ", "dim"), ", ".join(f"{LOOKS[watch.step_status(n)].glyph} {n}" for n in named)))
+        rows.append(
+            line(("needs ", "dim"), ", ".join(f"{LOOKS[watch.step_status(n)].glyph} {n}" for n in named))
+        )
     if step.downtime == "starts":
         rows.append(line(("From here on users wait.", "bad")))
     if step.downtime == "ends":
         rows.append(line(("Here users stop waiting.", "good")))
     if step.ponr is not None:
-        what = "the new database takes writes" if step.ponr.value == "new_writes" else "the old side is deleted"
+        what = (
+            "the new database takes writes" if step.ponr.value == "new_writes" else "the old side is deleted"
+        )
         rows.append(line((f"Point of no return: {what}.", "bad")))
     return rows if len(rows) > 2 else []
 

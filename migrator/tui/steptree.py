@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from textual import events
@@ -13,7 +13,7 @@ from textual.message import Message
 from migrator.model.runbook import Phase, Step
 from migrator.model.state import StepStatus
 from migrator.tui.facts import forecast, step_time
-from migrator.tui.paint import Line, Span, fit, line
+from migrator.tui.paint import Line, Span, Tone, fit, line
 from migrator.tui.rows import Rows
 from migrator.tui.steptext import look_of
 from migrator.tui.watch import Watch
@@ -64,7 +64,7 @@ class StepTree(Rows):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - the framework's name
         super().__init__(id=id)
         self._watch: Watch | None = None
-        self._now = datetime.min
+        self._now = datetime.min.replace(tzinfo=UTC)
         self._entries: list[_Entry] = []
         self._folded: set[str] = set()
         self._path: frozenset[str] = frozenset()
@@ -113,11 +113,11 @@ class StepTree(Rows):
             return step.id if step else ""
         return ""
 
-    def choose(self, step: str) -> None:
-        """Chooses a step and brings it into sight; a closed phase is opened, a filter is lifted."""
+    def choose(self, step: str, *, unfold: bool = True) -> None:
+        """Chooses a step and brings it into sight. With `unfold`, its phase is opened and a filter is lifted."""
         if self._watch is None:
             return
-        if not any(e.step and e.step.id == step for e in self._entries):
+        if unfold and not any(e.step and e.step.id == step for e in self._entries):
             self.needle = ""
             self._folded.discard(self._watch.runbook.step(step).phase)
             self._list()
@@ -202,7 +202,10 @@ class StepTree(Rows):
         mark = "▌" if index == self.cursor else " "
         arrow = "▸" if phase.id in self._folded and not self.needle else "▾"
         return line(
-            (mark, "key"), (f"{arrow} ", "dim"), (fit(phase.title, width - 5 - len(count)), "head"), (f" {count} ", "dim")
+            (mark, "key"),
+            (f"{arrow} ", "dim"),
+            (fit(phase.title, width - 5 - len(count)), "head"),
+            (f" {count} ", "dim"),
         )
 
     def _step_row(self, step: Step, index: int) -> Line:
@@ -213,9 +216,9 @@ class StepTree(Rows):
         look = look_of(watch, step)
         times = width >= _ROOM_FOR_TIMES
         room = width - 6 - _WORD_CELLS - (_TIME_CELLS + 1) * times
-        plain_tone = "dim" if watch.step_status(step) is StepStatus.PENDING else ""
+        title_tone: Tone = "dim" if watch.step_status(step) is StepStatus.PENDING else ""
         spans: list[Span] = [("▌" if index == self.cursor else " ", "key"), (self._beside(step), "busy")]
-        spans += [(f"{look.glyph} ", look.tone), (fit(step.title, room), plain_tone or "")]
+        spans += [(f"{look.glyph} ", look.tone), (fit(step.title, room), title_tone)]
         if times:
             slow = step.id in self._path and watch.step_status(step) is StepStatus.RUNNING
             spans.append((f" {step_time(watch, step, self._now):>{_TIME_CELLS}}", "busy" if slow else "dim"))

@@ -38,7 +38,9 @@ def terraform_lines(watch: Watch, chosen: str, width: int) -> list[Line]:
         done = sum(r.get("state") == "done" for r in resources)
         total = len(resources)
         head = f"{detail.get('stack', step)}  {done} of {total}"
-        rows.append(line((head, "head"), (f"  {bar(done, total, 16)}" if total else "", "busy"), (f"  {step}", "dim")))
+        rows.append(
+            line((head, "head"), (f"  {bar(done, total, 16)}" if total else "", "busy"), (f"  {step}", "dim"))
+        )
         rows += [_resource(r, width) for r in resources]
         rows.append(line())
     return rows[:-1]
@@ -72,7 +74,9 @@ def database_lines(watch: Watch, width: int) -> list[Line]:
         rows.append(line(("Compared  ", "head"), (f"{green} of {len(checks)} green", tone)))
         for check in checks:
             ok = bool(check.get("ok"))
-            rows.append(line(("✓ green " if ok else "✗ RED   ", "good" if ok else "bad"), str(check.get("name", ""))))
+            rows.append(
+                line(("✓ green " if ok else "✗ RED   ", "good" if ok else "bad"), str(check.get("name", "")))
+            )
     return rows or [line(("The database has not been touched yet.", "dim"))]
 
 
@@ -145,7 +149,9 @@ def traffic_lines(watch: Watch, width: int) -> list[Line]:
         values = [float(v) for v in series.get(name, [])]
         last = f"{values[-1]:,.0f}" if values else ""
         top = f"max {max(values, default=0):,.0f}"
-        rows.append(line((f"{title:<13}", "dim"), (sparkline(values, room), tone), f"{last:>7}", (f"  {top}", "dim")))
+        rows.append(
+            line((f"{title:<13}", "dim"), (sparkline(values, room), tone), f"{last:>7}", (f"  {top}", "dim"))
+        )
     rows.append(line((f"{'':<13}{'the last ' + duration(min(room, 120)):>{room}}", "dim")))
     rows += [line(), *(_side(name, traffic.get(name, {})) for name in ("old", "new"))]
     return [*rows, line(), *_proof(measured)] if measured else rows
@@ -178,7 +184,10 @@ def _proof(measured: Mapping[str, Any]) -> list[Line]:
     lost = writes.get("lost", 0)
     count = len(lost) if isinstance(lost, list) else int(lost or 0)
     return [
-        line(("Proof  ", "head"), f"writes acknowledged {writes.get('acknowledged')}, found {writes.get('found')}"),
+        line(
+            ("Proof  ", "head"),
+            f"writes acknowledged {writes.get('acknowledged')}, found {writes.get('found')}",
+        ),
         line((f"{'✓' if not count else '✗'} {count} lost", "good" if not count else "bad")),
     ]
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from textual.theme import Theme
 
 _MODES_DARK = {"rehearsal": "#1b6ac9", "rehearsal-text": "#ffffff", "live": "#e8850c", "live-text": "#000000"}
-_MODES_LIGHT = {"rehearsal": "#0b5cad", "rehearsal-text": "#ffffff", "live": "#d97706", "live-text": "#000000"}
+_MODES_LIGHT = {
+    "rehearsal": "#0b5cad",
+    "rehearsal-text": "#ffffff",
+    "live": "#d97706",
+    "live-text": "#000000",
+}
 
 THEMES = (
     Theme(

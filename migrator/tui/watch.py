@@ -26,9 +26,7 @@ class Watch:
     alive: bool = False
     by_step: dict[str, list[Record]] = field(default_factory=dict)
 
-    def take(
-        self, records: Sequence[Record], progress: Mapping[str, Mapping[str, Any]], alive: bool
-    ) -> None:
+    def take(self, records: Sequence[Record], progress: Mapping[str, Mapping[str, Any]], alive: bool) -> None:
         """Folds in what came."""
         fold(records, self.state)
         self.records.extend(records)

@@ -26,7 +26,9 @@ def _step(phase: str, name: str, title: str, action: str, *needs: str, **more: A
         phase=phase,
         kind=more.pop("kind", StepKind.ACTION),
         title=title,
-        why=more.pop("why", "A missing piece found now costs a minute. Found in the night it costs the night."),
+        why=more.pop(
+            "why", "A missing piece found now costs a minute. Found in the night it costs the night."
+        ),
         proof=more.pop("proof", "The world is read again and is as it must be."),
         back=more.pop("back", "Undo takes back what this run made, and nothing else."),
         needs=needs,
@@ -42,7 +44,11 @@ def _gate(phase: str, name: str, title: str, *needs: str, gate: Gate, **more: An
 
 
 def _stack(name: str) -> dict[str, Any]:
-    return {"stack": f"habitcraft/{name}", "bucket": "${steps.backend.bucket}", "variables": {"project": "habitcraft"}}
+    return {
+        "stack": f"habitcraft/{name}",
+        "bucket": "${steps.backend.bucket}",
+        "variables": {"project": "habitcraft"},
+    }
 
 
 def habits(file: str = "habitcraft.yaml", *, confirm: str = "switch example.com") -> Runbook:
@@ -52,8 +58,16 @@ def habits(file: str = "habitcraft.yaml", *, confirm: str = "switch example.com"
         "Look before anything changes",
         "Reads only",
         (
-            _step("preflight", "check_tools", "Check the programs on this machine", "preflight.tools", line=12),
-            _step("preflight", "check_source", "Check the database that is in use", "preflight.source_database", line=20),
+            _step(
+                "preflight", "check_tools", "Check the programs on this machine", "preflight.tools", line=12
+            ),
+            _step(
+                "preflight",
+                "check_source",
+                "Check the database that is in use",
+                "preflight.source_database",
+                line=20,
+            ),
             _gate(
                 "preflight",
                 "approve_start",
@@ -83,11 +97,30 @@ def habits(file: str = "habitcraft.yaml", *, confirm: str = "switch example.com"
                 "Make the state bucket and its lock table",
                 "state_bootstrap.backend",
                 "approve_start",
-                params={"bucket": "habitcraft-terraform-state-${run.account}", "lock_table": "habitcraft-locks"},
+                params={
+                    "bucket": "habitcraft-terraform-state-${run.account}",
+                    "lock_table": "habitcraft-locks",
+                },
                 line=40,
             ),
-            _step("infrastructure", "network", "Build the network", "parallel_infra.stack", "backend", params=_stack("network"), line=52),
-            _step("infrastructure", "certificate", "Get the TLS certificate", "parallel_infra.stack", "backend", params=_stack("certificate"), line=60),
+            _step(
+                "infrastructure",
+                "network",
+                "Build the network",
+                "parallel_infra.stack",
+                "backend",
+                params=_stack("network"),
+                line=52,
+            ),
+            _step(
+                "infrastructure",
+                "certificate",
+                "Get the TLS certificate",
+                "parallel_infra.stack",
+                "backend",
+                params=_stack("certificate"),
+                line=60,
+            ),
             _step(
                 "infrastructure",
                 "database",
@@ -111,13 +144,48 @@ def habits(file: str = "habitcraft.yaml", *, confirm: str = "switch example.com"
                 "Decide whether to begin the maintenance window",
                 "database",
                 "certificate",
-                gate=Gate("Begin the maintenance window now?", "Writes stop at once.", "Nothing stops.", evidence=("check_source",)),
+                gate=Gate(
+                    "Begin the maintenance window now?",
+                    "Writes stop at once.",
+                    "Nothing stops.",
+                    evidence=("check_source",),
+                ),
                 line=90,
             ),
-            _step("database_move", "fence", "Stop writes to the old database", "db_migration.fence", "open_window", downtime="starts", line=100),
-            _step("database_move", "dump", "Copy the old database into an archive", "db_migration.dump", "fence", line=110),
-            _step("database_move", "restore", "Restore the archive into a fresh database", "db_migration.restore", "dump", params={"archive": "${steps.dump.archive}"}, line=120),
-            _step("database_move", "compare", "Compare both databases", "db_migration.compare", "restore", line=130),
+            _step(
+                "database_move",
+                "fence",
+                "Stop writes to the old database",
+                "db_migration.fence",
+                "open_window",
+                downtime="starts",
+                line=100,
+            ),
+            _step(
+                "database_move",
+                "dump",
+                "Copy the old database into an archive",
+                "db_migration.dump",
+                "fence",
+                line=110,
+            ),
+            _step(
+                "database_move",
+                "restore",
+                "Restore the archive into a fresh database",
+                "db_migration.restore",
+                "dump",
+                params={"archive": "${steps.dump.archive}"},
+                line=120,
+            ),
+            _step(
+                "database_move",
+                "compare",
+                "Compare both databases",
+                "db_migration.compare",
+                "restore",
+                line=130,
+            ),
         ),
         after=("infrastructure",),
     )
@@ -141,7 +209,15 @@ def habits(file: str = "habitcraft.yaml", *, confirm: str = "switch example.com"
                 ponr=PointOfNoReturn.NEW_WRITES,
                 line=150,
             ),
-            _step("dns_cutover", "cutover", "Point www and api at the new load balancer", "dns_cutover.cutover", "approve_cutover", downtime="ends", line=160),
+            _step(
+                "dns_cutover",
+                "cutover",
+                "Point www and api at the new load balancer",
+                "dns_cutover.cutover",
+                "approve_cutover",
+                downtime="ends",
+                line=160,
+            ),
             _step(
                 "dns_cutover",
                 "soak",
@@ -152,7 +228,15 @@ def habits(file: str = "habitcraft.yaml", *, confirm: str = "switch example.com"
                 wait=Wait(86_400.0, "Resolvers may still keep the old answers.", rehearsal_seconds=4.0),
                 line=170,
             ),
-            _step("dns_cutover", "remove", "Delete the old services", "cleanup.delete_lightsail_service", "soak", ponr=PointOfNoReturn.DELETION, line=180),
+            _step(
+                "dns_cutover",
+                "remove",
+                "Delete the old services",
+                "cleanup.delete_lightsail_service",
+                "soak",
+                ponr=PointOfNoReturn.DELETION,
+                line=180,
+            ),
         ),
         after=("database_move",),
     )

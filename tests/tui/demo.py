@@ -1,4 +1,7 @@
-"""`python -m tests.tui.demo [home|run|broken|killed|watch] [SECONDS]`: the wizard on runs that touch nothing, to be looked at."""
+"""The wizard on runs that touch nothing, to be looked at.
+
+python -m tests.tui.demo [home|run|live|broken|killed|watch] [SECONDS]
+"""
 
 from __future__ import annotations
 

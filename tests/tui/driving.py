@@ -71,7 +71,7 @@ class Seat:
 
     def text(self) -> str:
         """What the terminal shows, line by line."""
-        width, height = self.app.size
+        height = self.app.size.height
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips[:height])
 
@@ -87,7 +87,9 @@ class Seat:
 Act = Callable[[Seat], Awaitable[None]]
 
 
-def play(first: Callable[[], Screen[None]], act: Act, *, now: Now = local_now, size: Size = SMALL) -> MigratorApp:
+def play(
+    first: Callable[[], Screen[None]], act: Act, *, now: Now = local_now, size: Size = SMALL
+) -> MigratorApp:
     """Opens a screen, plays, and closes; errors of the screen are errors of the test."""
     app = MigratorApp(first, now=now)
 
@@ -101,7 +103,12 @@ def play(first: Callable[[], Screen[None]], act: Act, *, now: Now = local_now, s
 
 
 def play_story(
-    story: Story, act: Act, *, size: Size = SMALL, read_only: bool = False, control: StoryControl | None = None
+    story: Story,
+    act: Act,
+    *,
+    size: Size = SMALL,
+    read_only: bool = False,
+    control: StoryControl | None = None,
 ) -> StoryControl:
     """The run screen over a told run, after its records were read."""
     used = control or StoryControl([story])
@@ -115,7 +122,9 @@ def play_story(
     return used
 
 
-def play_run(control: Control, folder: Path, act: Act, *, size: Size = SMALL, read_only: bool = False) -> None:
+def play_run(
+    control: Control, folder: Path, act: Act, *, size: Size = SMALL, read_only: bool = False
+) -> None:
     """The run screen over a run that goes on."""
     play(lambda: RunScreen(control, folder, read_only=read_only), act, size=size)
 

@@ -143,7 +143,8 @@ class SlowAction:
                 file.write(f"02:00:00.{tick:03d} part {tick + 1} of {ticks}\n")
                 file.flush()
                 self._run.journal.set_progress(
-                    self._step.id, {**story, "message": "working", "done": tick + 1, "total": ticks, "unit": "parts"}
+                    self._step.id,
+                    {**story, "message": "working", "done": tick + 1, "total": ticks, "unit": "parts"},
                 )
                 time.sleep(self._seconds / ticks)
         _made(self._run).add(self._step.id)
@@ -175,7 +176,9 @@ class _ByStep(StepProtocol):
 class FakeControl:
     """Runs of one runbook. `seconds` is how long each step takes."""
 
-    def __init__(self, folder: Path | None = None, *, seconds: float = 0.05, broken: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, seconds: float = 0.05, broken: Sequence[str] = ()
+    ) -> None:
         self.base = folder or Path(tempfile.mkdtemp(prefix="wizard-"))
         self.seconds = seconds
         self.broken = set(broken)
@@ -225,14 +228,23 @@ class FakeControl:
             book.append(Kind.RUNNER_STARTED, pid=1, who="mara", host="deck")
             started.set()
             actions = {
-                s.id: SlowAction(run, s, self.pauses.get(s.id, self.seconds)) for s in run.runbook.steps() if s.action
+                s.id: SlowAction(run, s, self.pauses.get(s.id, self.seconds))
+                for s in run.runbook.steps()
+                if s.action
             }
             clock = WallClock()
-            protocol = _ByStep(book, actions, _context, clock, lambda attempt: 0.05)  # type: ignore[arg-type]
+            protocol = _ByStep(book, actions, _context, clock, lambda attempt: 0.05)
             policy = Policy(auto_approve=options.yes, rehearsal=True, attended=True, who="mara", host="deck")
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
                 executor = Executor(
-                    _plain(run.runbook), book, protocol, clock, policy, pool, run.interrupted, tick=lambda: _tick(killed)
+                    _plain(run.runbook),
+                    book,
+                    protocol,
+                    clock,
+                    policy,
+                    pool,
+                    run.interrupted,
+                    tick=lambda: _tick(killed),
                 )
                 try:
                     reason = executor.run()

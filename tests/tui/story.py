@@ -74,14 +74,28 @@ class Story:
         for step in steps:
             if self._gate(step):
                 self.asks(step)
-                self.add(Kind.DECISION, step=step, command="approve", by="person", who="mara", host="deck", reason="")
+                self.add(
+                    Kind.DECISION,
+                    step=step,
+                    command="approve",
+                    by="person",
+                    who="mara",
+                    host="deck",
+                    reason="",
+                )
                 self.add(Kind.DONE, step=step, attempt=1, outputs={}, report={}, adopted=False)
                 continue
             if fold(self.records).step(step).status.value != "running":
                 self.begin(step)
             self.wait(seconds)
             self.add(Kind.OUTCOME, step=step, attempt=1, ok=True, error=None)
-            self.add(Kind.VERIFIED, step=step, attempt=1, ok=True, checks=[{"name": "read back", "ok": True, "detail": ""}])
+            self.add(
+                Kind.VERIFIED,
+                step=step,
+                attempt=1,
+                ok=True,
+                checks=[{"name": "read back", "ok": True, "detail": ""}],
+            )
             self.add(Kind.DONE, step=step, attempt=1, outputs=dict(outputs or {}), report={}, adopted=False)
         return self
 
@@ -104,7 +118,10 @@ class Story:
         gate = self.runbook.step(step).gate
         assert gate is not None
         at = self.clock.isoformat()
-        checks = [{"name": f"{e}: answers", "ok": e != red, "detail": "as it must be", "at": at} for e in gate.evidence]
+        checks = [
+            {"name": f"{e}: answers", "ok": e != red, "detail": "as it must be", "at": at}
+            for e in gate.evidence
+        ]
         self.add(
             Kind.GATE_OPENED,
             step=step,
@@ -122,7 +139,13 @@ class Story:
         return self
 
     def fails(self, step: str, what: str = "the port is closed", **error: str) -> Story:
-        told = {"kind": "Refused", "what": what, "where": f"step {step}", "next": "open the port, then retry", **error}
+        told = {
+            "kind": "Refused",
+            "what": what,
+            "where": f"step {step}",
+            "next": "open the port, then retry",
+            **error,
+        }
         self.begin(step).wait(2.0)
         self.add(Kind.OUTCOME, step=step, attempt=1, ok=False, error=told)
         self.add(Kind.FAILED, step=step, attempt=1, error=told)
@@ -131,16 +154,26 @@ class Story:
     def blocks(self, step: str, evidence: str = "held by run r0") -> Story:
         self.begin(step).wait(2.0)
         self.add(
-            Kind.OUTCOME, step=step, attempt=1, ok=False, error={"kind": "InDoubt", "what": "the connection was cut"}
+            Kind.OUTCOME,
+            step=step,
+            attempt=1,
+            ok=False,
+            error={"kind": "InDoubt", "what": "the connection was cut"},
         )
-        self.add(Kind.PROBED, step=step, attempt=1, verdict="foreign", evidence=evidence, facts={}, why="in_doubt")
+        self.add(
+            Kind.PROBED, step=step, attempt=1, verdict="foreign", evidence=evidence, facts={}, why="in_doubt"
+        )
         self.add(
             Kind.BLOCKED,
             step=step,
             attempt=1,
             reason="something is there that this run did not make",
             evidence=evidence,
-            error={"kind": "InDoubt", "what": "the connection was cut", "next": "look at what is there, then retry"},
+            error={
+                "kind": "InDoubt",
+                "what": "the connection was cut",
+                "next": "look at what is there, then retry",
+            },
         )
         return self
 
@@ -151,7 +184,11 @@ class Story:
             step=step,
             attempt=1,
             ok=False,
-            error={"kind": "Interrupted", "what": "interrupted by the operator", "detail": "signal: interrupt"},
+            error={
+                "kind": "Interrupted",
+                "what": "interrupted by the operator",
+                "detail": "signal: interrupt",
+            },
         )
         self.add(Kind.PAUSED)
         return self
@@ -170,7 +207,12 @@ class Story:
         """Progress of every kind."""
         resources = [
             {"address": "aws_vpc.main", "action": "create", "state": "done", "seconds": 3.2},
-            {"address": 'aws_subnet.public["us-west-2a"]', "action": "create", "state": "running", "seconds": 11.0},
+            {
+                "address": 'aws_subnet.public["us-west-2a"]',
+                "action": "create",
+                "state": "running",
+                "seconds": 11.0,
+            },
             {"address": "aws_internet_gateway.main", "action": "replace", "state": "failed", "seconds": 2.0},
             {"address": "aws_route_table.public", "action": "create", "state": "pending", "seconds": 0.0},
         ]
@@ -188,9 +230,27 @@ class Story:
                 "stage": "restore",
                 "bytes_per_second": 21_000_000.0,
                 "tables": [
-                    {"name": "public.users", "state": "done", "rows_total": 20_000, "bytes_total": 4_200_000, "rows_done": 20_000},
-                    {"name": "public.habits", "state": "running", "rows_total": 200_000, "bytes_total": 64_000_000, "rows_done": 90_000, "bytes_done": 30_000_000},
-                    {"name": "public.completions", "state": "pending", "rows_total": 1_900_000, "bytes_total": 240_000_000},
+                    {
+                        "name": "public.users",
+                        "state": "done",
+                        "rows_total": 20_000,
+                        "bytes_total": 4_200_000,
+                        "rows_done": 20_000,
+                    },
+                    {
+                        "name": "public.habits",
+                        "state": "running",
+                        "rows_total": 200_000,
+                        "bytes_total": 64_000_000,
+                        "rows_done": 90_000,
+                        "bytes_done": 30_000_000,
+                    },
+                    {
+                        "name": "public.completions",
+                        "state": "pending",
+                        "rows_total": 1_900_000,
+                        "bytes_total": 240_000_000,
+                    },
                 ],
             },
         }

@@ -20,7 +20,12 @@ def test_a_gate_shows_evidence_with_its_age_and_both_answers() -> None:
     async def act(seat: Seat) -> None:
         await seat.press("enter")
         text = seat.body()
-        for part in ("Build the new platform", "Building starts", "Nothing has changed", "2 of 2 checks green, 12 s old"):
+        for part in (
+            "Build the new platform",
+            "Building starts",
+            "Nothing has changed",
+            "2 of 2 checks green, 12 s old",
+        ):
             assert part in text
         assert "27.00 USD a month today, 51.50" in text
         story.wait(400)
@@ -134,7 +139,9 @@ def test_nothing_asked_is_said() -> None:
 
 
 def failing() -> StoryControl:
-    return StoryControl([Story().until("compare").fails("compare", detail="psql: error: [/bin/sh -c] refused")])
+    return StoryControl(
+        [Story().until("compare").fails("compare", detail="psql: error: [/bin/sh -c] refused")]
+    )
 
 
 def test_failure_shows_words_then_the_tools_own_then_choices() -> None:
@@ -215,12 +222,26 @@ def test_detach_from_the_choices() -> None:
 
 def test_in_doubt_says_what_is_known_and_what_the_verdict_means() -> None:
     story = Story().until("network").doubt("network")
-    story.add(Kind.PROBED, step="network", attempt=1, verdict="partial", evidence="2 of 9 resources", facts={}, why="x")
+    story.add(
+        Kind.PROBED,
+        step="network",
+        attempt=1,
+        verdict="partial",
+        evidence="2 of 9 resources",
+        facts={},
+        why="x",
+    )
 
     async def act(seat: Seat) -> None:
         await seat.press("enter")
         text = seat.body()
-        for part in ("key r1-network", "terraform (process 812)", "PARTIAL", "2 of 9 resources", "adds what is missing"):
+        for part in (
+            "key r1-network",
+            "terraform (process 812)",
+            "PARTIAL",
+            "2 of 9 resources",
+            "adds what is missing",
+        ):
             assert part in text
 
     play_story(story, act)

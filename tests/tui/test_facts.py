@@ -89,7 +89,9 @@ def test_a_rehearsal_is_never_mistaken() -> None:
 
 def test_the_side_of_the_point_of_no_return() -> None:
     story = Story().until("cutover")
-    assert "before the point of no return" in plain(top_lines(watch_of(story), story.clock, 160, read_only=False))
+    assert "before the point of no return" in plain(
+        top_lines(watch_of(story), story.clock, 160, read_only=False)
+    )
     story.add(Kind.PONR_PASSED, step="approve_cutover", which="new_writes")
     assert "PAST" in plain(top_lines(watch_of(story), story.clock, 160, read_only=False))
 
@@ -229,10 +231,19 @@ def test_a_runner_that_died_leaves_doubt_not_work() -> None:
 @pytest.mark.parametrize(
     ("story", "words"),
     [
-        (Story().until("restore").begin("restore").dies(), ["started    02:00 by mara on deck", "IN DOUBT", "USERS WAIT", "what became of restore"]),
+        (
+            Story().until("restore").begin("restore").dies(),
+            ["started    02:00 by mara on deck", "IN DOUBT", "USERS WAIT", "what became of restore"],
+        ),
         (Story().until("soak").waits("soak", 3600).dies(), ["until 03:", "waits", "goes on waiting: soak"]),
-        (Story().until("approve_start").asks("approve_start").dies(), ["asks you", "reads the evidence again"]),
-        (Story().until("network").fails("network").dies(), ["FAILED", "the port is closed", "waits for your choice on network"]),
+        (
+            Story().until("approve_start").asks("approve_start").dies(),
+            ["asks you", "reads the evidence again"],
+        ),
+        (
+            Story().until("network").fails("network").dies(),
+            ["FAILED", "the port is closed", "waits for your choice on network"],
+        ),
     ],
 )
 def test_resume_text(story: Story, words: list[str]) -> None:

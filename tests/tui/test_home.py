@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from migrator.contracts.control import RunSummary
 from migrator.errors import UsageError
 from migrator.tui.home import HomeList, HomeScreen, migration_files
 from migrator.tui.run import RunScreen
 from tests.tui.driving import LARGE, Seat, play, play_home
-from tests.tui.story import START, Story, StoryControl
+from tests.tui.story import Story, StoryControl
 
 
 def three() -> StoryControl:
@@ -18,10 +20,6 @@ def three() -> StoryControl:
     killed = Story(folder=Path("/runs/two")).until("restore").begin("restore").dies()
     ended = Story(folder=Path("/runs/three")).until("remove").done("remove").ends()
     return StoryControl([waiting, killed, ended])
-
-
-def now() -> object:
-    return START
 
 
 @pytest.mark.parametrize("size", [(80, 24), LARGE])
@@ -145,7 +143,12 @@ def test_new_migration_hands_over_to_questions(monkeypatch: pytest.MonkeyPatch) 
     from migrator.tui import outside
 
     asked: list[str] = []
-    monkeypatch.setattr(outside, "questions", lambda name: asked.append(name) or 0)
+
+    def questions(runbook: str) -> int:
+        asked.append(runbook)
+        return 0
+
+    monkeypatch.setattr(outside, "questions", questions)
 
     async def act(seat: Seat) -> None:
         monkeypatch.setattr(type(seat.app), "suspend", lambda self: contextlib.nullcontext())
@@ -167,7 +170,7 @@ def test_a_folder_without_anything_still_offers_the_runbooks() -> None:
 
 def test_trouble_with_reading_is_said() -> None:
     class Broken(StoryControl):
-        def runs(self) -> list[object]:  # type: ignore[override]
+        def runs(self) -> Sequence[RunSummary]:
             raise UsageError("this folder cannot be read", next="change its rights")
 
     async def act(seat: Seat) -> None:

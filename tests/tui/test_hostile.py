@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from textual.content import Content
 
 from migrator.model.records import Kind
-from migrator.tui.palette import _escaped
 from migrator.tui.logtail import LineStore, split
+from migrator.tui.palette import _escaped
 from tests.tui.driving import LARGE, Seat, play_home, play_story
 from tests.tui.story import Story, StoryControl
 
@@ -36,9 +36,18 @@ def hostile_story(tmp_path: Path) -> Story:
     for table in story.progress["restore"]["detail"]["tables"]:
         table["name"] = HOSTILE
     story.fails("network", HOSTILE, detail=HOSTILE + "\n" + LONG, next=HOSTILE, where=HOSTILE)
-    story.add(Kind.DECISION, step="network", command=HOSTILE, by="person", who=HOSTILE, reason=HOSTILE, refused=HOSTILE)
+    story.add(
+        Kind.DECISION,
+        step="network",
+        command=HOSTILE,
+        by="person",
+        who=HOSTILE,
+        reason=HOSTILE,
+        refused=HOSTILE,
+    )
     (tmp_path / "network.log").write_bytes(
-        b"\n".join([HOSTILE.encode(), LONG.encode(), b"\xff\xfe\x1b[31m", b"$ " + HOSTILE.encode()] * 3) + b"\n"
+        b"\n".join([HOSTILE.encode(), LONG.encode(), b"\xff\xfe\x1b[31m", b"$ " + HOSTILE.encode()] * 3)
+        + b"\n"
     )
     for step in story.runbook.steps():
         for name in ("title", "why", "proof", "back", "action"):
@@ -148,8 +157,14 @@ def test_no_hostile_byte_reaches_the_terminal(tmp_path: Path) -> None:
         terminal.send("\r")
         terminal.rest(0.4)
         written = terminal.written
-    for piece in (b"\x1b]52;c;aGFjaw==", b"\x1b]0;title", b"\x9b31m", b"\x1bc", "\u202e".encode(), b"\x00", b"\x08"):
+    for piece in (
+        b"\x1b]52;c;aGFjaw==",
+        b"\x1b]0;title",
+        b"\x9b31m",
+        b"\x1bc",
+        "\u202e".encode(),
+        b"\x00",
+        b"\x08",
+    ):
         assert piece not in written, piece
     assert written.count(b"\x1b[2J") == 0
-
-

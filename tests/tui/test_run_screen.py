@@ -129,7 +129,9 @@ def test_finding_a_step_and_clearing() -> None:
 
 
 def test_log_search_filter_follow_and_copy(tmp_path: Path) -> None:
-    lines = [f"02:00:{n // 60:02d}.{n % 60:03d} line {n}{' needle' if n % 50 == 0 else ''}" for n in range(400)]
+    lines = [
+        f"02:00:{n // 60:02d}.{n % 60:03d} line {n}{' needle' if n % 50 == 0 else ''}" for n in range(400)
+    ]
     story = with_log(tmp_path, ["02:00:00.000 $ terraform apply -input=false", *lines])
 
     async def act(seat: Seat) -> None:
@@ -142,7 +144,7 @@ def test_log_search_filter_follow_and_copy(tmp_path: Path) -> None:
         await seat.type("needle")
         await seat.press("enter")
         await seat.sees("line 350 needle")
-        assert not log.following
+        assert "HELD" in log.standing()
         await seat.press("N")
         assert "line 300" in log.text_at(log.cursor)
         await seat.press("n", "n")
@@ -163,6 +165,22 @@ def test_log_search_filter_follow_and_copy(tmp_path: Path) -> None:
         with (tmp_path / "network.log").open("a") as file:
             file.write("one more\n")
         await seat.sees("one more")
+
+    play_story(story, act)
+
+
+def test_long_lines_are_read_by_scrolling_sideways(tmp_path: Path) -> None:
+    story = with_log(tmp_path, ["short", "x" * 200 + "END"])
+
+    async def act(seat: Seat) -> None:
+        await seat.press("2")
+        log = seat.run.query_one(LogView)
+        await seat.until(lambda: log.row_count() == 2)
+        assert "END" not in seat.text()
+        await seat.press(*["right"] * 4)
+        await seat.until(lambda: log.scroll_offset.x > 0)
+        log.scroll_to(x=200, animate=False)
+        await seat.sees("END")
 
     play_story(story, act)
 
@@ -227,7 +245,7 @@ def test_copying_a_command() -> None:
 def test_zoom_gives_the_right_side_all_the_width() -> None:
     async def act(seat: Seat) -> None:
         await seat.press("2", "z")
-        assert not seat.tree.display or seat.run.has_class("zoomed")
+        assert seat.run.has_class("zoomed")
         assert seat.run.query_one(LogView).size.width > 70
         await seat.press("z")
         assert seat.run.query_one(LogView).size.width < 70
@@ -250,7 +268,20 @@ def test_help_names_every_key() -> None:
     async def act(seat: Seat) -> None:
         await seat.press("?")
         text = seat.body()
-        for key in ("Ctrl-P", "Ctrl-C", "Enter", "/", "n N &", " . ", " g ", " x ", " p ", " e ", " R ", " z "):
+        for key in (
+            "Ctrl-P",
+            "Ctrl-C",
+            "Enter",
+            "/",
+            "n N &",
+            " . ",
+            " g ",
+            " x ",
+            " p ",
+            " e ",
+            " R ",
+            " z ",
+        ):
             assert key in text
         await seat.press("escape")
         assert seat.app.screen is seat.run
@@ -293,13 +324,17 @@ def test_themes_change_at_once() -> None:
 
 
 def test_the_editor_gets_a_copy_at_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from migrator.tui import outside
     from tests.tui.books import written
 
     said: list[list[str]] = []
     monkeypatch.setenv("EDITOR", "ed -x")
     monkeypatch.delenv("VISUAL", raising=False)
-    monkeypatch.setattr(outside.subprocess, "call", lambda argv: said.append(argv) or 0)
+
+    def call(argv: list[str]) -> int:
+        said.append(argv)
+        return 0
+
+    monkeypatch.setattr("subprocess.call", call)
     story = Story(written(tmp_path)).until("network").begin("network")
 
     async def act(seat: Seat) -> None:
@@ -329,7 +364,7 @@ def test_a_changed_copy_is_kept_and_said(tmp_path: Path, monkeypatch: pytest.Mon
         Path(argv[-1]).write_text("b\n")
         return 0
 
-    monkeypatch.setattr(outside.subprocess, "call", edit)
+    monkeypatch.setattr("subprocess.call", edit)
     told = outside.look_at(path, 3)
     assert "keeps the runbook it began with" in told
     assert path.read_text() == "a\n"
@@ -440,7 +475,9 @@ def test_the_report_is_read_and_kept(tmp_path: Path) -> None:
 
 
 def test_a_damaged_journal_is_said() -> None:
-    control = StoryControl([busy()], trouble=JournalDamaged("the chain is broken at record 7", next="do not go on"))
+    control = StoryControl(
+        [busy()], trouble=JournalDamaged("the chain is broken at record 7", next="do not go on")
+    )
 
     async def act(seat: Seat) -> None:
         await seat.sees("the chain is broken at record 7")
@@ -457,7 +494,7 @@ def test_title_and_bell_when_a_person_is_wanted() -> None:
 
     async def act(seat: Seat) -> None:
         seat.app.bell = lambda: rung.append(1)  # type: ignore[method-assign]
-        seat.app.set_terminal_title = titles.append  # type: ignore[method-assign]
+        seat.app.set_terminal_title = titles.append  # type: ignore[method-assign, assignment]
         story.fails("network")
         await seat.sees("has failed")
         await seat.pilot.pause(0.6)
@@ -474,10 +511,14 @@ def test_a_whole_rehearsal_with_gates_answered_by_hand(control: FakeControl) -> 
     async def act(seat: Seat) -> None:
         await seat.sees("ASKS YOU", 20)
         await seat.press("enter", "y")
-        await seat.until(lambda: seat.run.known is not None and seat.run.known.step("approve_start").approved, 20)
+        await seat.until(
+            lambda: seat.run.known is not None and seat.run.known.step("approve_start").approved, 20
+        )
         await seat.until(lambda: bool(seat.run.known and seat.run.known.gates()), 20)
         await seat.press("enter", "y")
-        await seat.until(lambda: bool(seat.run.known and seat.run.known.step("compare").status is StepStatus.DONE), 20)
+        await seat.until(
+            lambda: bool(seat.run.known and seat.run.known.step("compare").status is StepStatus.DONE), 20
+        )
         await seat.until(lambda: bool(seat.run.known and seat.run.known.gates()), 20)
         await seat.press("enter")
         await seat.type("switch example.org")
@@ -505,7 +546,9 @@ def test_a_failing_step_is_tried_again_after_its_cause_is_gone(control: FakeCont
         assert "Connection refused" in seat.body()
         control.broken.clear()
         await seat.press("t")
-        await seat.until(lambda: bool(seat.run.known and seat.run.known.step("network").status is StepStatus.DONE), 20)
+        await seat.until(
+            lambda: bool(seat.run.known and seat.run.known.step("network").status is StepStatus.DONE), 20
+        )
 
     play_run(control, folder, act)
 
@@ -520,7 +563,9 @@ def test_a_killed_runner_is_followed_by_another_through_the_resume_screen(contro
         await seat.sees("What the next key does", 20)
         assert "IN DOUBT" in seat.body()
         await seat.press("enter")
-        await seat.until(lambda: bool(seat.run.known and seat.run.known.step("database").status is StepStatus.DONE), 20)
+        await seat.until(
+            lambda: bool(seat.run.known and seat.run.known.step("database").status is StepStatus.DONE), 20
+        )
 
     from tests.tui.fake import eventually
 

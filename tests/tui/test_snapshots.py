@@ -29,7 +29,15 @@ def window() -> Story:
 
 def doubt() -> Story:
     story = Story().until("network").doubt("network")
-    story.add(Kind.PROBED, step="network", attempt=1, verdict="partial", evidence="2 of 9 resources", facts={}, why="x")
+    story.add(
+        Kind.PROBED,
+        step="network",
+        attempt=1,
+        verdict="partial",
+        evidence="2 of 9 resources",
+        facts={},
+        why="x",
+    )
     return story
 
 
@@ -105,7 +113,11 @@ def undone() -> Story:
 def not_undone() -> Story:
     story = Story().until("database").done("database")
     story.add(Kind.UNDO_INTENT, step="database")
-    story.add(Kind.UNDO_FAILED, step="database", error={"what": "deletion protection is on", "next": "switch it off"})
+    story.add(
+        Kind.UNDO_FAILED,
+        step="database",
+        error={"what": "deletion protection is on", "next": "switch it off"},
+    )
     return story
 
 
@@ -117,7 +129,9 @@ def undoing() -> Story:
 
 def skipped() -> Story:
     story = Story().until("compare").fails("compare")
-    story.add(Kind.DECISION, step="compare", command="skip", by="person", who="mara", reason="compared by hand")
+    story.add(
+        Kind.DECISION, step="compare", command="skip", by="person", who="mara", reason="compared by hand"
+    )
     story.add(Kind.SKIPPED, step="compare", reason="compared by hand", who="mara")
     return story
 
@@ -125,7 +139,14 @@ def skipped() -> Story:
 def changed() -> Story:
     story = Story().until("compare").done("compare")
     story.add(Kind.REPROVED, step="compare", ok=False, verdict="absent", evidence="the database is gone")
-    story.add(Kind.BLOCKED, step="compare", attempt=1, reason="the world has changed since", evidence="the database is gone", error={})
+    story.add(
+        Kind.BLOCKED,
+        step="compare",
+        attempt=1,
+        reason="the world has changed since",
+        evidence="the database is gone",
+        error={},
+    )
     return story
 
 

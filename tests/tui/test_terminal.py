@@ -13,7 +13,9 @@ from migrator.errors import ExitCode
 from tests.tui.terminal import ROOT, Terminal
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, ExitCode.TERMINATED), (signal.SIGHUP, ExitCode.HUNG_UP)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, ExitCode.TERMINATED), (signal.SIGHUP, ExitCode.HUNG_UP)]
+)
 def test_a_signal_leaves_the_terminal_whole(tmp_path: Path, number: signal.Signals, code: ExitCode) -> None:
     with Terminal("run", tmp_path) as terminal:
         terminal.sees("Build the network")
@@ -100,5 +102,7 @@ def test_the_first_screen_loads_nothing_heavy() -> None:
         " 'migrator.runner', 'migrator.console', 'migrator.tools', 'migrator.lab', 'migrator.loading'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
     assert done.stdout.strip() == "[]"

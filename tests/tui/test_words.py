@@ -21,7 +21,15 @@ def test_every_state_has_a_glyph_and_a_word_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
-    [(0, "0.0 s"), (0.44, "0.4 s"), (9.96, "10 s"), (59.6, "1:00"), (187, "3:07"), (3849, "1:04:09"), (183_600, "2 d 03 h")],
+    [
+        (0, "0.0 s"),
+        (0.44, "0.4 s"),
+        (9.96, "10 s"),
+        (59.6, "1:00"),
+        (187, "3:07"),
+        (3849, "1:04:09"),
+        (183_600, "2 d 03 h"),
+    ],
 )
 def test_durations(seconds: float, told: str) -> None:
     assert duration(seconds) == told
@@ -75,9 +83,16 @@ def test_folded_text_goes_on_under_its_label() -> None:
     assert plain(rows) == "Yes  one two three \n     four five six \n     seven"
 
 
-@pytest.mark.parametrize("hostile", ["\x1b]52;c;aGk=\x07x", "a\x9b31mb", "a\u202eb", "[bold]a[/bold]", "a\x00\x07b"])
+@pytest.mark.parametrize(
+    "hostile", ["\x1b]52;c;aGk=\x07x", "a\x9b31mb", "a\u202eb", "[bold]a[/bold]", "a\x00\x07b"]
+)
 def test_nothing_hostile_passes_the_door(hostile: str) -> None:
-    for text in (paint.safe(hostile), paint.safe_block(hostile), plain([line(hostile)]), str(paint.content([line(hostile)]))):
+    for text in (
+        paint.safe(hostile),
+        paint.safe_block(hostile),
+        plain([line(hostile)]),
+        str(paint.content([line(hostile)])),
+    ):
         assert "\x1b" not in text
         assert all(ord(c) >= 32 and not 0x7F <= ord(c) < 0xA0 and c != "\u202e" for c in text)
     if hostile.startswith("["):
