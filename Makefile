@@ -19,7 +19,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -m "not engine and not crash and not rehearsal"
+	$(BIN)/python -m pytest -m "not engine and not crash and not rehearsal" -n 2 --dist worksteal
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -56,8 +56,8 @@ class _Follower:
         while True:
             alive = self._view.alive()
             fresh = self._view.records(self._state.last_seq)
-            fold(fresh, self._state)
             for record in fresh:
+                fold([record], self._state)
                 self._face.record(record, self._state)
             self._face.progress(self._state, self._view.progress())
             sys.stdout.flush()

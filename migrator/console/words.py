@@ -6,11 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from migrator.engine.status import describe_trouble
+from migrator.engine.status import approval, describe_trouble
 from migrator.model.records import Kind, Record
-from migrator.model.runbook import Runbook, Step
+from migrator.model.runbook import PointOfNoReturn, Runbook, Step
 from migrator.model.state import RunState, StepStatus, seconds_between
 from migrator.sanitize import clean_line
+
+_PASSED = {
+    PointOfNoReturn.NEW_WRITES.value: "from here on, going back loses what is written to the new database",
+    PointOfNoReturn.DELETION.value: "from here on, parts of the old platform are gone",
+}
 
 
 class Words:
@@ -39,7 +44,8 @@ class Words:
 
     def _clock(self, at: str, state: RunState) -> str:
         elapsed = round(seconds_between(state.created, at))
-        return f"{at[11:19]} +{elapsed // 60:02d}:{elapsed % 60:02d}"
+        hours = f"{elapsed // 3600}:" if elapsed >= 3600 else ""
+        return f"{at[11:19]} +{hours}{elapsed // 60 % 60:02d}:{elapsed % 60:02d}"
 
     def _run_line(self, record: Record, state: RunState) -> Iterator[str]:
         body = record.body
@@ -86,7 +92,8 @@ class Words:
                 yield f"! {step.title}: {clean_line(str(body['error']['what']))}"
             case Kind.DONE:
                 adopted = ", found done and adopted" if body.get("adopted") else ""
-                checks = f", {len(found.checks)} checks ok" if found.checks else ""
+                count = len(found.checks)
+                checks = f", {count} check{'s' if count != 1 else ''} ok" if count else ""
                 yield f"✓ done: {step.title} ({self._took(found.seconds)}{checks}{adopted})"
             case Kind.FAILED | Kind.BLOCKED:
                 word = "failed" if record.kind is Kind.FAILED else "blocked, a person is needed"
@@ -106,13 +113,17 @@ class Words:
                 yield f"  evidence: {len(body['checks']) - len(red)} of {len(body['checks'])} green"
                 for check in red:
                     yield f"  red: {clean_line(check['name'])}: {clean_line(check['detail'])}"
+                yield f"  yes: {clean_line(str(body['yes']))}"
+                yield f"  no: {clean_line(str(body['no']))}"
+                yield f"  to say yes: {approval(state.run_id, step.id, str(body.get('confirm', '')))}"
             case Kind.DECISION if body.get("refused"):
                 yield f"! {body['command']} {step.id} refused: {clean_line(str(body['refused']))}"
             case Kind.DECISION:
                 by = "policy" if body.get("by") == "policy" else body.get("who")
-                yield f"* {body['command']} {step.id} by {by}"
+                reason = f": {clean_line(str(body['reason']))}" if body.get("reason") else ""
+                yield f"* {body['command']} {step.id} by {by}{reason}"
             case Kind.PONR_PASSED:
-                yield "! point of no return passed: from here on, going back loses what is written"
+                yield f"! point of no return passed: {_PASSED.get(str(body['which']), '')}"
             case Kind.REPROVED if not body["ok"]:
                 yield f"! {step.title}: no longer as it was left: {clean_line(str(body['evidence']))}"
 
@@ -126,7 +137,12 @@ class Words:
 
     @staticmethod
     def _took(seconds: float) -> str:
-        return f"{seconds:.1f} s" if seconds < 100 else f"{int(seconds) // 60} min {int(seconds) % 60} s"
+        if seconds < 100:
+            return f"{seconds:.1f} s"
+        minutes = int(seconds) // 60
+        if minutes < 100:
+            return f"{minutes} min {int(seconds) % 60} s"
+        return f"{minutes // 60} h {minutes % 60} min"
 
     def progress(
         self, state: RunState, progress: Mapping[str, Mapping[str, Any]]

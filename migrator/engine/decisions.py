@@ -19,8 +19,8 @@ from migrator.model.records import Kind
 from migrator.model.runbook import AutoApprove, Gate, Runbook, Step, StepKind
 from migrator.model.state import StepStatus
 
-Submit = Callable[[str, Callable[[], None]], None]
-"""Starts slow work under a step's name."""
+Submit = Callable[[Callable[[], None]], None]
+"""Starts slow work."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class Decisions:
         return True
 
     def take(self, order: Order, submit: Submit, running: Mapping[str, Any]) -> None:
-        """Carries out one order. Slow ones (approve, undo) go to `submit`, under the name of their step."""
+        """Carries out one order. Slow ones (approve, undo) go to `submit`."""
         step = None
         if order.step:
             try:
@@ -198,6 +198,13 @@ class Decisions:
                 self._refuse(order, f"unknown command {order.command!r}")
         return None
 
+    def meant(self, order: Order) -> str:
+        """The step that an order is about, also when it names none; empty when that is not clear."""
+        if order.step or order.command not in ("approve", "retry", "skip", "undo"):
+            return order.step
+        candidates = self._candidates(order.command)
+        return candidates[0].id if len(candidates) == 1 else ""
+
     def _take_for_step(
         self,
         order: Order,
@@ -217,7 +224,7 @@ class Decisions:
         match order.command:
             case "approve" if status is StepStatus.WAITING and step.gate is not None:
                 gate_step = step
-                submit(gate_step.id, lambda: self.approve(gate_step, order))
+                submit(lambda: self.approve(gate_step, order))
             case "retry" if status in _RETRIABLE:
                 self._accept(order, step.id)
                 self._book.append(Kind.RETRIED, step=step.id)
@@ -234,7 +241,7 @@ class Decisions:
                 self._accept(order, step.id)
                 undone = step
                 self._book.append(Kind.UNDO_INTENT, step=step.id)
-                submit(undone.id, lambda: self._undo(undone))
+                submit(lambda: self._undo(undone))
             case "undo" if status in _UNDOABLE:
                 self._refuse(order, f"undo first what was built upon it: {', '.join(self._built_upon(step))}")
             case _:

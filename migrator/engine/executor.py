@@ -20,6 +20,7 @@ from migrator.model.state import StepStatus
 _TICK_SECONDS = 0.1
 _STUCK = (StepStatus.FAILED, StepStatus.BLOCKED, StepStatus.UNDO_FAILED)
 _STARTABLE = (StepStatus.PENDING, StepStatus.IN_DOUBT)
+_OPEN = (*_STARTABLE, StepStatus.WAITING)
 
 
 class Pool(Protocol):
@@ -109,7 +110,9 @@ class Executor:
         if order.id in self._orders_at_work or self._comes_too_early(order):
             return
 
-        def submit(name: str, work: Callable[[], None]) -> None:
+        name = self._decisions.meant(order)
+
+        def submit(work: Callable[[], None]) -> None:
             self._orders_at_work.add(order.id)
             self._submit(name, lambda: self._carry_out(order, work))
 
@@ -142,9 +145,9 @@ class Executor:
         """Starts what may start; true when any record may have followed."""
         started = False
         for step in self._runbook.steps():
-            if step.id in self._running or self._holding():
-                continue
             state = self._book.step(step.id)
+            if state.status not in _OPEN or step.id in self._running or self._holding():
+                continue
             if not all(self._book.step(need).status.settled for need in step.needs):
                 continue
             if step.kind is StepKind.WAIT:

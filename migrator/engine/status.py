@@ -120,7 +120,10 @@ def _problem(state: RunState) -> str:
 
 def describe_trouble(step: StepState) -> str:
     """What is wrong with a step, in one line."""
-    told = [step.reason, step.evidence, _sentence(step.error)]
+    error = dict(step.error)
+    if error.get("where") == f"step {step.id}":
+        error["where"] = ""
+    told = [step.reason, step.evidence, _sentence(error)]
     return f"{step.id}: " + "; ".join(dict.fromkeys(t for t in told if t))
 
 
@@ -132,6 +135,12 @@ def _sentence(error: Any) -> str:
     return f"{where}{error.get('what', '')}{detail}"
 
 
+def approval(run: str, step: str, confirm: str) -> str:
+    """The exact command that says yes to a gate."""
+    typed = f" --confirm={shlex.quote(confirm)}" if confirm else ""
+    return f"migrator approve {run} {step}{typed}"
+
+
 def next_command(state: RunState, alive: bool) -> str:
     """The exact command that goes on."""
     run = state.run_id
@@ -141,9 +150,7 @@ def next_command(state: RunState, alive: bool) -> str:
         return f"migrator resume {run}"
     gates = [s for s in state.with_status(StepStatus.WAITING) if s.gate]
     if gates:
-        confirm = str(gates[0].gate.get("confirm", ""))
-        typed = f" --confirm={shlex.quote(confirm)}" if confirm else ""
-        approve = f"migrator approve {run} {gates[0].id}{typed}"
+        approve = approval(run, gates[0].id, str(gates[0].gate.get("confirm", "")))
         return approve if alive else f"{approve} && migrator resume {run}"
     stuck = state.with_status(*_STUCK) or state.with_status(StepStatus.UNDONE)
     if stuck:

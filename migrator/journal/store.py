@@ -191,7 +191,7 @@ class SqliteJournal:
         except BaseException as error:
             with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                 self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
+            if isinstance(error, sqlite3.Error):
                 raise MigratorError(
                     "the journal cannot be written",
                     where=str(self.path),

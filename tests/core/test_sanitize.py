@@ -92,7 +92,9 @@ def test_a_long_line_ends_in_an_ellipsis() -> None:
     assert line.endswith("x…")
 
 
-@pytest.mark.parametrize("piece", ["\x1b[", "\x1b]", "\x1bP", "\x9d", "\x1b ", "\u202e", "a", "[0;", "\x1b[0;0;"])
+@pytest.mark.parametrize(
+    "piece", ["\x1b[", "\x1b]", "\x1bP", "\x9d", "\x1b ", "\u202e", "a", "[0;", "\x1b[0;0;"]
+)
 def test_sixty_four_kibibytes_are_quick(piece: str) -> None:
     text = (piece * 65_536)[:65_536]
     started = time.process_time()

@@ -146,8 +146,8 @@ def test_the_redactor_knows_other_spellings(spell: Callable[[str], str], value: 
     clear = spell(value)
     scrubbed = redactor.scrub(clear)
     assert MASK in scrubbed
-    for part in (value, spell(value).split("password", 1)[-1].strip(" :='\"{}&user=app")):
-        assert part not in scrubbed
+    assert value not in scrubbed
+    assert len(scrubbed) <= len(clear) - len(value) + len(MASK)
 
 
 def test_a_secret_of_many_lines_is_scrubbed_line_by_line() -> None:

@@ -106,9 +106,7 @@ class _ByStep(StepProtocol):
 class Stage:
     """One run: runners may come and go, the journal and the world stay."""
 
-    def __init__(
-        self, runbook: Runbook, mode: str = "run", values: Mapping[str, Any] | None = None, **parts: Part
-    ) -> None:
+    def __init__(self, runbook: Runbook, values: Mapping[str, Any] | None = None, /, **parts: Part) -> None:
         self.runbook = runbook
         self.parts: dict[str, Part] = {step.id: parts.get(step.id, Part()) for step in runbook.steps()}
         self.calls: list[str] = []
@@ -117,7 +115,15 @@ class Stage:
         self.interrupted = threading.Event()
         self.executor: Executor | None = None
         self._orders = 0
-        body = {"run_id": "r1", "runbook": "test", "mode": mode, "values": dict(values or {}), "region": "eu"}
+        body = {
+            "run_id": "r1",
+            "runbook": "test",
+            "mode": "run",
+            "values": dict(values or {}),
+            "account": "111122223333",
+            "region": "eu",
+            "created": self.clock.now().isoformat(),
+        }
         self.journal.append(Kind.RUN_CREATED, body)
 
     def order(self, command: str, step: str = "", *, reason: str = "", confirm: str = "") -> None:
@@ -139,7 +145,7 @@ class Stage:
         """A new runner: gives its reason to end."""
         self.journal.crash = CrashPlan(crash_at)
         book = Book(self.journal)
-        book.append(Kind.RUNNER_STARTED, pid=1)
+        book.append(Kind.RUNNER_STARTED, pid=1, who="ann")
         players = {
             step.id: Player(self, step, SPECS[step.action]) for step in self.runbook.steps() if step.action
         }

@@ -194,15 +194,18 @@ def test_a_wait_survives_a_crash_at_every_point() -> None:
     ],
 )
 def test_how_long_is_waited(wait: dict[str, Any], rehearsal: bool, seconds: float) -> None:
-    stage = Stage(waiting(**wait), values={"ttl": 3600})
+    stage = Stage(waiting(**wait), {"ttl": 3600})
     stage.start(Policy(rehearsal=rehearsal, longest_wait_seconds=0.0))
     (record,) = [r for r in stage.journal.rows if r.kind is Kind.WAIT_STARTED]
-    assert record.body["until"] == (stage.clock.now().replace(minute=0, second=0) + timedelta(seconds=seconds)).isoformat()
+    assert (
+        record.body["until"]
+        == (stage.clock.now().replace(minute=0, second=0) + timedelta(seconds=seconds)).isoformat()
+    )
 
 
 @pytest.mark.parametrize("seconds", ["${vars.unknown}", "${vars.words}"])
 def test_a_wait_without_a_length_fails_the_step_and_not_the_runner(seconds: str) -> None:
-    stage = Stage(waiting(seconds), values={"words": "soon"})
+    stage = Stage(waiting(seconds), {"words": "soon"})
     assert stage.start() == "failed"
     assert stage.status("soak") is StepStatus.FAILED
     assert stage.step("soak").error["what"]
@@ -258,7 +261,9 @@ def test_what_was_proven_again_a_moment_ago_is_not_asked_a_third_time() -> None:
     assert stage.calls == ["probe a"]
 
 
-@pytest.mark.parametrize("found", [Verdict.ABSENT, Verdict.FOREIGN, Verdict.PARTIAL, Verdict.UNKNOWN, OSError("no route")])
+@pytest.mark.parametrize(
+    "found", [Verdict.ABSENT, Verdict.FOREIGN, Verdict.PARTIAL, Verdict.UNKNOWN, OSError("no route")]
+)
 def test_a_world_that_changed_blocks_with_the_evidence_before_anything_is_sent(found: Any) -> None:
     stage = proven()
     stage.parts["a"].probes = [found]
@@ -270,9 +275,7 @@ def test_a_world_that_changed_blocks_with_the_evidence_before_anything_is_sent(f
     assert stage.calls == ["probe a"]
 
 
-@pytest.mark.parametrize(
-    ("holder", "asked"), [("pending", True), ("failed", False), ("done", False)]
-)
+@pytest.mark.parametrize(("holder", "asked"), [("pending", True), ("failed", False), ("done", False)])
 def test_a_result_is_only_expected_until_the_step_that_ends_it_has_begun(holder: str, asked: bool) -> None:
     applies: list[BaseException | Callable[[Any], None]] = [NO] if holder == "failed" else []
     stage = Stage(

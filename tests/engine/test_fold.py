@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,13 @@ def troubled_run() -> list[Record]:
         two=Part(applies=[RuntimeError("x"), Refused("no")]),
         three=Part(greens=[False]),
     )
-    for command, name in [("retry", "one"), ("retry", "two"), ("undo", "two"), ("pause", ""), ("continue", "")]:
+    for command, name in [
+        ("retry", "one"),
+        ("retry", "two"),
+        ("undo", "two"),
+        ("pause", ""),
+        ("continue", ""),
+    ]:
         stage.start()
         stage.order(command, name)
     stage.start()
@@ -49,7 +56,7 @@ def troubled_run() -> list[Record]:
 def in_pieces(rows: list[Record], cuts: list[int]) -> RunState:
     state = RunState()
     edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         fold(rows[start:end], state)
     return state
 

@@ -20,7 +20,9 @@ YES_IN_REHEARSAL = Policy(auto_approve=True, rehearsal=True)
 
 def guarded(auto: AutoApprove = AutoApprove.NEVER, confirm: str = "", evidence: bool = True) -> Runbook:
     asked = Gate("Go on?", "goes on", "stays", ("check",) if evidence else (), confirm, auto)
-    agree = step("agree", "", needs=("check",), kind=StepKind.GATE, gate=asked, ponr=PointOfNoReturn.NEW_WRITES)
+    agree = step(
+        "agree", "", needs=("check",), kind=StepKind.GATE, gate=asked, ponr=PointOfNoReturn.NEW_WRITES
+    )
     return book(step("check", "read"), agree, step("cut", "compare_and_set", needs=("agree",)))
 
 
@@ -59,13 +61,13 @@ def test_who_may_answer_a_gate(auto: AutoApprove, policy: Policy, passes: bool) 
 )
 def test_a_typed_text_is_answered_by_that_text_alone(auto: AutoApprove, policy: Policy, passes: bool) -> None:
     """Outside a rehearsal --yes types nothing, whatever the runbook allows."""
-    stage = Stage(guarded(auto, "switch ${vars.domain}"), values={"domain": "example.com"})
+    stage = Stage(guarded(auto, "switch ${vars.domain}"), {"domain": "example.com"})
     assert stage.start(policy) == ("done" if passes else "waiting")
     assert stage.step("agree").gate["confirm"] == "switch example.com"
 
 
 def test_a_person_types_the_text() -> None:
-    stage = Stage(guarded(confirm="switch ${vars.domain}"), values={"domain": "example.com"})
+    stage = Stage(guarded(confirm="switch ${vars.domain}"), {"domain": "example.com"})
     stage.start()
     for typed in ("", "switch", "SWITCH example.com"):
         stage.order("approve", "agree", confirm=typed)
@@ -93,7 +95,7 @@ def test_the_decision_names_the_gate_even_when_the_order_did_not() -> None:
 
 @pytest.mark.parametrize("red", [False, None, RuntimeError("no answer")])
 def test_red_evidence_or_none_at_all_is_refused(red: bool | None | BaseException) -> None:
-    """"No data" is never green."""
+    """ "No data" is never green."""
     check = Part()
     stage = Stage(guarded(), check=check)
     stage.start()

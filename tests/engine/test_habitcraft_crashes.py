@@ -123,9 +123,7 @@ def second_crashes(point: Simulation) -> tuple[list[Simulation], list[Simulation
     late: list[Simulation] = []
     for copied in walk(resumed):
         state = fold(copied.journal.rows)
-        if early and not late and all(state.step(name).status.settled for name in in_work):
-            late.append(copied)
-        elif late:
+        if (early and not late and all(state.step(name).status.settled for name in in_work)) or late:
             late.append(copied)
         else:
             early.append(copied)

@@ -71,7 +71,10 @@ def test_orders_left_while_no_runner_is_alive_are_taken_by_the_next_one_in_order
     stage.order("retry", "two")
     stage.order("skip", "two", reason="not needed")
     assert stage.start() == "done"
-    assert [(d["command"], d.get("step")) for d in stage.state.decisions] == [("retry", "two"), ("skip", "two")]
+    assert [(d["command"], d.get("step")) for d in stage.state.decisions] == [
+        ("retry", "two"),
+        ("skip", "two"),
+    ]
     assert stage.status("two") is StepStatus.SKIPPED
     assert stage.count("apply two") == 1
     assert stage.journal.inbox == []
@@ -125,9 +128,7 @@ def test_a_step_not_begun_cannot_be_retried(name: str) -> None:
 
 
 def test_retry_without_a_name_asks_which() -> None:
-    stage = Stage(
-        book(step("one"), step("two")), one=Part(applies=[NO]), two=Part(applies=[NO])
-    )
+    stage = Stage(book(step("one"), step("two")), one=Part(applies=[NO]), two=Part(applies=[NO]))
     stage.order("retry")
     stage.start()
     assert stage.refusals() == ["say which step to retry (there: none)"]

@@ -67,7 +67,9 @@ def test_a_later_attempt_may_succeed() -> None:
     assert kinds == [Kind.INTENT, Kind.OUTCOME] * 3 + [Kind.VERIFIED, Kind.DONE]
 
 
-@pytest.mark.parametrize("error", [CUT, DeadlineExceeded("too late"), RuntimeError("a bug"), OSError(5, "I/O")])
+@pytest.mark.parametrize(
+    "error", [CUT, DeadlineExceeded("too late"), RuntimeError("a bug"), OSError(5, "I/O")]
+)
 def test_an_effect_that_did_happen_is_adopted_after_an_error(error: Exception) -> None:
     stage = one(applies=[error], probes=[Verdict.ABSENT, Verdict.OURS])
     assert stage.start() == "done"
@@ -83,6 +85,24 @@ def test_an_unclassified_error_is_described_and_in_doubt() -> None:
     assert outcome["error"]["kind"] == "Unclassified"
     assert outcome["error"]["what"] == "RuntimeError: a bug"
     assert outcome["error"]["next"]
+
+
+@pytest.mark.parametrize("action", CHANGES)
+def test_after_a_crash_in_the_effect_the_only_thing_next_is_a_probe(action: str) -> None:
+    """No second intent: what is there is adopted by the attempt that made it."""
+
+    def die(ctx: object) -> None:
+        stage.parts["it"].exists = True
+        raise SimulatedCrash
+
+    stage = one(action, applies=[die])
+    with pytest.raises(SimulatedCrash):
+        stage.start()
+    stage.calls.clear()
+    assert stage.start() == "done"
+    assert stage.calls == ["probe it", "verify it"]
+    assert stage.kinds("it") == [Kind.INTENT, Kind.PROBED, Kind.VERIFIED, Kind.DONE]
+    assert stage.step("it").attempt == 1
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FOREIGN, Verdict.UNKNOWN])
@@ -118,9 +138,7 @@ def test_retry_after_a_block_probes_before_anything_is_sent() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.FOREIGN, Verdict.UNKNOWN])
 def test_what_this_run_did_not_make_is_not_touched(action: str, verdict: Verdict) -> None:
     """P5: before anything is sent, and without a point of no return on record."""
-    stage = Stage(
-        book(step("it", action, ponr=PointOfNoReturn.DELETION)), it=Part(probes=[verdict])
-    )
+    stage = Stage(book(step("it", action, ponr=PointOfNoReturn.DELETION)), it=Part(probes=[verdict]))
     assert stage.start() == "failed"
     assert stage.kinds("it") == [Kind.FAILED]
     assert stage.count("apply it") == 0
@@ -167,7 +185,9 @@ def test_a_refusal_is_no_doubt(action: str) -> None:
 
 
 @pytest.mark.parametrize("green", [False, None, RuntimeError("no answer")])
-def test_a_change_without_green_proof_is_blocked_and_not_done_again(green: bool | None | BaseException) -> None:
+def test_a_change_without_green_proof_is_blocked_and_not_done_again(
+    green: bool | None | BaseException,
+) -> None:
     stage = one("token", greens=[green])
     assert stage.start() == "failed"
     assert stage.status("it") is StepStatus.BLOCKED

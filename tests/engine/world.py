@@ -173,7 +173,11 @@ def simple(runbook: Runbook) -> Runbook:
 
     def strip(step: Step) -> Step:
         gate = replace(step.gate, confirm="") if step.gate else None
-        wait = replace(step.wait, seconds=1.0, at_least_seconds=0.0, rehearsal_seconds=None) if step.wait else None
+        wait = (
+            replace(step.wait, seconds=1.0, at_least_seconds=0.0, rehearsal_seconds=None)
+            if step.wait
+            else None
+        )
         return replace(step, params={}, gate=gate, wait=wait)
 
     phases = tuple(replace(p, steps=tuple(strip(s) for s in p.steps)) for p in runbook.phases)

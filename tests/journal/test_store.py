@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.errors import JournalDamaged, UsageError
+from migrator.errors import JournalDamaged, MigratorError, UsageError
 from migrator.journal import SqliteJournal
 from migrator.journal.store import FORMAT
 from migrator.model.records import Kind
@@ -106,7 +106,7 @@ def edit(path: Path, *statements: str) -> None:
 @pytest.mark.parametrize(
     "statements",
     [
-        ("UPDATE records SET body='{\"step\":\"one\",\"values\":{}}' WHERE seq=3",),
+        ('UPDATE records SET body=\'{"step":"one","values":{}}\' WHERE seq=3',),
         ("UPDATE records SET at='2026-01-03T03:00:00+00:00' WHERE seq=1",),
         ("UPDATE records SET kind='done' WHERE seq=2",),
         ("UPDATE records SET digest='0' WHERE seq=4",),
@@ -164,7 +164,9 @@ def test_a_chain_of_another_journal_does_not_fit(tmp_path: Path) -> None:
         SqliteJournal(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be looked at" * 50, b"\0" * 8192])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a database, but long enough to be looked at" * 50, b"\0" * 8192]
+)
 def test_what_is_no_journal_is_damaged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "journal.db"
     path.write_bytes(content)
@@ -304,6 +306,18 @@ def test_readers_see_only_whole_prefixes_while_records_are_written(tmp_path: Pat
             thread.join()
     assert problems == []
     assert seen == [total, total]
+
+
+def test_a_writer_that_fell_behind_is_refused_and_holds_nobody_up(tmp_path: Path) -> None:
+    with (
+        SqliteJournal(tmp_path / "journal.db", create=True) as first,
+        SqliteJournal(tmp_path / "journal.db") as second,
+    ):
+        first.append(Kind.PAUSED, {})
+        with pytest.raises(MigratorError, match="cannot be written"):
+            second.append(Kind.CONTINUED, {})
+        first.append(Kind.CONTINUED, {})
+        assert [r.kind for r in second.records()] == [Kind.PAUSED, Kind.CONTINUED]
 
 
 def test_many_threads_append_one_chain(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from migrator.loading.runbook import load_runbook
 from migrator.model.expressions import references
 from migrator.model.runbook import AutoApprove, EffectClass, PointOfNoReturn, Runbook, StepKind
 from migrator.resources import shipped
-from tests.loading.shipped_actions import CATALOGUE, MISSING
+from tests.loading.shipped_actions import CATALOGUE
 
 ORDER = (
     *("approve_start", "state_backend", "compute", "instances_healthy", "check_api", "open_window"),
@@ -22,8 +22,6 @@ ORDER = (
     *("cutover", "watch", "user_flow", "wait_soak", "silence", "export_services", "approve_deletion"),
     *("delete_backend_service", "unpeer", "update_documentation"),
 )
-
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not there yet: {', '.join(MISSING)}")
 
 
 @pytest.fixture(scope="module")

@@ -174,6 +174,10 @@ class TerraformTool:
             )
         if not done.ok:
             raise self._failure("terraform init failed", stack, done, (clean(err or out)[-4_000:],))
+        # Terraform writes this file 0644 whatever the umask says; nothing of a run is open to others.
+        lock = stack.root / ".terraform.lock.hcl"
+        if lock.exists():
+            lock.chmod(0o600)
         mark.write_text(wanted, "utf-8")
 
     @contextmanager
