@@ -43,6 +43,14 @@ _AFTER_FIRST_FRAME_SECONDS = 0.02
 _WIDE_COLUMNS, _WIDE_ROWS = 120, 36
 
 
+class StepPane(VerticalScroll):
+    """Where the step's text is. It is folded anew in another width."""
+
+    def on_resize(self) -> None:
+        """Asks for the text."""
+        self.post_message(Resized())
+
+
 class RunScreen(Steering, Habits):
     """One run, live. In a wide terminal the step stays above the tabs; in a narrow one it is the first tab."""
 
@@ -118,7 +126,7 @@ class RunScreen(Steering, Habits):
     async def _fill(self) -> None:
         """The right side; then the run is read from now on."""
         await self.query_one("#right").mount(
-            VerticalScroll(Static("", id="step", markup=False), id="steppane", classes="pane shown"),
+            StepPane(Static("", id="step", markup=False), id="steppane", classes="pane shown"),
             Static("", id="tabs", markup=False),
             Vertical(
                 LogView(id="log", classes="pane"),
@@ -220,7 +228,7 @@ class RunScreen(Steering, Habits):
         if self._view is not None:
             log.show_file(self._view.log_path(step.id))
         if self.wide() or self.shown == "step":
-            room = self.query_one("#steppane").size.width - 3
+            room = self.query_one("#steppane").outer_size.width - 4
             lines = folded(step_lines(watch, step, now, log.commands), room)
             self._paint("#step", lines)
         if self.shown not in ("step", "log"):
