@@ -17,7 +17,7 @@ from migrator.model.runbook import Step
 from migrator.tui.asks import Ask, ask
 from migrator.tui.facts import top_lines
 from migrator.tui.feed import Feed, Fetched, Lost, Opened, words_of
-from migrator.tui.logview import LogView
+from migrator.tui.logview import LogView, Stands
 from migrator.tui.paint import Line, Span, content, folded, line
 from migrator.tui.rows import Resized, Table
 from migrator.tui.runbase import Tab
@@ -181,7 +181,8 @@ class RunScreen(Steering, Habits):
     # ---- painting
 
     @on(Resized)
-    def _table_resized(self) -> None:
+    @on(Stands)
+    def _changed(self) -> None:
         self.redraw()
 
     def _tick(self) -> None:
