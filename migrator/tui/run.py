@@ -355,6 +355,7 @@ class RunScreen(Steering, Habits):
         self.shown = name
         self._arrange()
         self.pane().focus()
+        self.redraw()
         self.call_after_refresh(self.redraw)
 
     def action_zoom(self) -> None:

@@ -128,6 +128,7 @@ def test_finding_a_step_and_clearing() -> None:
     play_story(busy(), act)
 
 
+@pytest.mark.engine
 def test_log_search_filter_follow_and_copy(tmp_path: Path) -> None:
     lines = [
         f"02:00:{n // 60:02d}.{n % 60:03d} line {n}{' needle' if n % 50 == 0 else ''}" for n in range(400)

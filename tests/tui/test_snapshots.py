@@ -16,8 +16,8 @@ from tests.tui.driving import LARGE, SMALL, still, unblinking
 from tests.tui.story import START, Story, StoryControl
 from tests.tui.test_home import three
 
+pytestmark = pytest.mark.engine
 SIZES = {"small": SMALL, "large": LARGE}
-BY_SIZE = ["small", pytest.param("large", marks=pytest.mark.engine)]
 
 
 def busy(mode: str = "rehearse") -> Story:
@@ -90,14 +90,14 @@ def keys(*pressed: str) -> Callable[[Pilot[Any]], Any]:
     return prepare
 
 
-@pytest.mark.parametrize("size", BY_SIZE)
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", SCREENS)
 def test_screen(snap_compare: Any, name: str, size: str) -> None:
     make, pressed = SCREENS[name]
     assert snap_compare(app_of(make()), terminal_size=SIZES[size], run_before=keys(*pressed))
 
 
-@pytest.mark.parametrize("size", BY_SIZE)
+@pytest.mark.parametrize("size", SIZES)
 def test_home(snap_compare: Any, size: str) -> None:
     control = three()
     app = MigratorApp(lambda: HomeScreen(control), now=lambda: START)
@@ -168,7 +168,6 @@ STATES: dict[str, tuple[Callable[[], Story], str]] = {
 }
 
 
-@pytest.mark.engine
 @pytest.mark.parametrize("state", STATES)
 def test_state_of_a_step(snap_compare: Any, state: str) -> None:
     make, step = STATES[state]
@@ -183,7 +182,6 @@ def test_state_of_a_step(snap_compare: Any, state: str) -> None:
     assert snap_compare(app_of(make()), terminal_size=(110, 40), run_before=prepare)
 
 
-@pytest.mark.engine
 @pytest.mark.parametrize("theme", ["migrator-paper", "migrator-contrast"])
 def test_theme(snap_compare: Any, theme: str) -> None:
     app = app_of(window())
@@ -191,12 +189,10 @@ def test_theme(snap_compare: Any, theme: str) -> None:
     assert snap_compare(app, terminal_size=LARGE, run_before=keys("5"))
 
 
-@pytest.mark.engine
 def test_without_colours(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert snap_compare(app_of(failed()), terminal_size=SMALL, run_before=keys())
 
 
-@pytest.mark.engine
 def test_a_watcher(snap_compare: Any) -> None:
     assert snap_compare(app_of(busy(), read_only=True), terminal_size=SMALL, run_before=keys())
