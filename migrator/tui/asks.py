@@ -34,7 +34,8 @@ def ask(watch: Watch, now: datetime) -> Ask:
     """What comes first: trouble, a missing runner, a decision, a pause; else what goes on by itself."""
     state = watch.state
     if state.outcome:
-        return Ask("ended", "", f"The run has ended: {state.outcome.replace('_', ' ')}.", "R report", "good")
+        tone: Tone = "good" if state.outcome == "done" else "ask"
+        return Ask("ended", "", f"The run has ended: {state.outcome.replace('_', ' ')}.", "R report", tone)
     troubled = [s for s in watch.troubled() if watch.step_status(s) is not StepStatus.IN_DOUBT]
     if troubled and watch.alive:
         step = troubled[0]

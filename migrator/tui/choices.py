@@ -56,7 +56,12 @@ def choices(watch: Watch, step: Step, *, read_only: bool = False) -> list[Choice
         Choice("undo", "u", "Undo this step", _undo_means(watch, step), _why_not_undo(watch, step)),
         Choice("skip", "s", "Skip this step", _SKIP, _why_not_skip(watch, step), asks_reason=True),
         Choice(
-            "abort", "a", "End the run for good", _ABORT, asks_reason=True, typed=f"end {watch.state.runbook}"
+            "abort",
+            "a",
+            "End the run for good",
+            _abort_means(watch),
+            asks_reason=True,
+            typed=f"end {watch.state.runbook}",
         ),
     ]
     if watch.state.outcome:
@@ -70,11 +75,14 @@ def choices(watch: Watch, step: Step, *, read_only: bool = False) -> list[Choice
 
 _MEND = "Opens a shell in the run's folder. Mend the cause there, type exit, and the step is tried again."
 _SKIP = "It counts as skipped, not as done, and the report says so with your reason. What needs it goes on without it."
-_ABORT = (
-    "Nothing more is done and nothing is taken back. The run cannot be continued. "
-    "What was made stays and costs money."
-)
 _DETACH = "Closes this screen only. The run stays as it is, and waits."
+
+
+def _abort_means(watch: Watch) -> str:
+    stays = (
+        "The twin is removed." if watch.state.mode == "rehearse" else "What was made stays, and costs money."
+    )
+    return f"Nothing more is done and nothing is taken back. The run cannot be continued. {stays}"
 
 
 def _with_refusal(choice: Choice, why: str) -> Choice:

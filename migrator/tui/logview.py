@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from migrator.tui.logtail import Lines, LineStore, LogTail
 from migrator.tui.paint import Line, Span, line
@@ -15,6 +16,10 @@ from migrator.tui.rows import Rows
 _COMMAND = re.compile(r"^(?:\d\d:\d\d:\d\d(?:\.\d+)? )?\$ (.+)$")
 _STAMP = re.compile(r"^\d\d:\d\d:\d\d(?:\.\d+)? ")
 _MOST_COMMANDS = 200
+
+
+class Stands(Message):
+    """The log follows or holds, or searches for something else."""
 
 
 class LogView(Rows):
@@ -32,7 +37,7 @@ class LogView(Rows):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - the framework's name
         super().__init__(id=id, classes=classes)
         self.store = LineStore()
-        self.following = True
+        self._following = True
         self.path: Path | None = None
         self.needle = ""
         self.only_matching = False
@@ -40,6 +45,17 @@ class LogView(Rows):
         self._matches: list[int] = []
         self._widest = 0
         self._tail = LogTail(self)
+
+    @property
+    def following(self) -> bool:
+        """Whether the view stays at the end."""
+        return self._following
+
+    @following.setter
+    def following(self, value: bool) -> None:
+        if value != self._following:
+            self._following = value
+            self.post_message(Stands())
 
     def show_file(self, path: Path) -> None:
         """Follows this file."""
@@ -120,6 +136,7 @@ class LogView(Rows):
     def search(self, needle: str) -> int:
         """Marks a text, whatever its case; gives the number of lines that hold it."""
         self.needle = needle.casefold()
+        self.post_message(Stands())
         dropped = self.store.dropped
         self._matches = (
             [dropped + i for i, text in enumerate(self.store.lines) if self.needle in text.casefold()]
@@ -154,6 +171,7 @@ class LogView(Rows):
     def action_filter(self) -> None:
         """Only lines that hold the searched text, or all again."""
         self.only_matching = bool(self.needle) and not self.only_matching
+        self.post_message(Stands())
         self.cursor = 0
         self.resized()
         self.to_end()

@@ -17,7 +17,7 @@ from migrator.model.runbook import Step
 from migrator.tui.asks import Ask, ask
 from migrator.tui.facts import top_lines
 from migrator.tui.feed import Feed, Fetched, Lost, Opened, words_of
-from migrator.tui.logview import LogView
+from migrator.tui.logview import LogView, Stands
 from migrator.tui.paint import Line, Span, content, folded, line
 from migrator.tui.rows import Resized, Table
 from migrator.tui.runbase import Tab
@@ -41,6 +41,14 @@ TABS: tuple[tuple[Tab, str, str], ...] = (
 _REDRAW_SECONDS = 0.25
 _AFTER_FIRST_FRAME_SECONDS = 0.02
 _WIDE_COLUMNS, _WIDE_ROWS = 120, 36
+
+
+class StepPane(VerticalScroll):
+    """Where the step's text is. It is folded anew in another width."""
+
+    def on_resize(self) -> None:
+        """Asks for the text."""
+        self.post_message(Resized())
 
 
 class RunScreen(Steering, Habits):
@@ -118,7 +126,7 @@ class RunScreen(Steering, Habits):
     async def _fill(self) -> None:
         """The right side; then the run is read from now on."""
         await self.query_one("#right").mount(
-            VerticalScroll(Static("", id="step", markup=False), id="steppane", classes="pane shown"),
+            StepPane(Static("", id="step", markup=False), id="steppane", classes="pane shown"),
             Static("", id="tabs", markup=False),
             Vertical(
                 LogView(id="log", classes="pane"),
@@ -173,7 +181,8 @@ class RunScreen(Steering, Habits):
     # ---- painting
 
     @on(Resized)
-    def _table_resized(self) -> None:
+    @on(Stands)
+    def _changed(self) -> None:
         self.redraw()
 
     def _tick(self) -> None:
@@ -220,7 +229,7 @@ class RunScreen(Steering, Habits):
         if self._view is not None:
             log.show_file(self._view.log_path(step.id))
         if self.wide() or self.shown == "step":
-            room = self.query_one("#steppane").size.width - 3
+            room = self.query_one("#steppane").outer_size.width - 4
             lines = folded(step_lines(watch, step, now, log.commands), room)
             self._paint("#step", lines)
         if self.shown not in ("step", "log"):

@@ -151,6 +151,10 @@ STATES = {
 }
 
 
+def _never(*_: object) -> None:
+    """Slow work is not done here."""
+
+
 @pytest.mark.parametrize("status", STATES)
 @pytest.mark.parametrize("command", ["retry", "skip", "undo"])
 def test_a_choice_that_is_offered_is_taken_by_the_engine(status: StepStatus, command: str) -> None:
@@ -164,7 +168,7 @@ def test_a_choice_that_is_offered_is_taken_by_the_engine(status: StepStatus, com
     decisions = Decisions(story.runbook, book, None, WallClock(), Policy())  # type: ignore[arg-type]
     order = Order(1, "", command, "compare", "mara", "deck", "because", "", "")
     running = {"compare": None} if status is StepStatus.RUNNING else {}
-    decisions.take(order, lambda name, work: None, running)
+    decisions.take(order, _never, running)
     refused = next(str(r.body.get("refused", "")) for r in journal.rows if r.body.get("order") == 1)
     if not choice.refused:
         assert not refused
