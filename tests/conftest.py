@@ -26,7 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Two real PostgreSQL servers, shared by the session."""
     with started(tmp_path_factory.mktemp("postgres")) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def lab(servers: Lab) -> Lab:
+    """The same, by the name that most tests use; tests of the twin have another `lab`."""
+    return servers

@@ -19,6 +19,12 @@ from tests.postgres_lab import Lab
 pytestmark = pytest.mark.engine
 
 
+@pytest.fixture(scope="module")
+def lab(servers: Lab) -> Lab:
+    """The two servers, not the whole twin of the other tests here."""
+    return servers
+
+
 def test_master_has_the_rights_of_an_rds_master_and_no_more(lab: Lab) -> None:
     with lab.clusters.target.connect() as connection:
         row = connection.execute(

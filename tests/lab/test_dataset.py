@@ -42,6 +42,12 @@ HARD_THINGS = {
 }
 
 
+@pytest.fixture(scope="module")
+def lab(servers: Lab) -> Lab:
+    """The two servers, not the whole twin of the other tests here."""
+    return servers
+
+
 def test_everything_hard_is_there(lab: Lab) -> None:
     with lab.clusters.source.connect(lab.source.database) as connection:
         missing = [name for name, query in HARD_THINGS.items() if not connection.execute(query).fetchone()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -148,6 +149,17 @@ async def still(pilot: Pilot[Any]) -> None:
     else:
         await seat.sees("Runbooks that come")
     await pilot.pause()
+
+
+async def settled(pilot: Pilot[Any], pauses: int = 60) -> None:
+    """Waits until the screen looks the same three times in a row: whatever was under way is drawn."""
+    seen: list[str] = []
+    for _ in range(pauses):
+        await pilot.pause(0.1)
+        seen = [*seen[-2:], re.sub(r"terminal-\d+", "", pilot.app.export_screenshot())]
+        if len(seen) == 3 and len(set(seen)) == 1:
+            return
+    raise AssertionError("the screen never stands still")
 
 
 async def unblinking(pilot: Pilot[Any]) -> None:

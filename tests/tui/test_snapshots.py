@@ -12,7 +12,7 @@ from migrator.model.records import Kind
 from migrator.tui.app import MigratorApp
 from migrator.tui.home import HomeScreen
 from migrator.tui.run import RunScreen
-from tests.tui.driving import LARGE, SMALL, still, unblinking
+from tests.tui.driving import LARGE, SMALL, settled, still, unblinking
 from tests.tui.story import START, Story, StoryControl
 from tests.tui.test_home import three
 
@@ -83,9 +83,9 @@ def keys(*pressed: str) -> Callable[[Pilot[Any]], Any]:
         await still(pilot)
         for key in pressed:
             await pilot.press(key)
-            await pilot.pause()
-        await pilot.pause(0.05)
+            await settled(pilot)
         await unblinking(pilot)
+        await settled(pilot)
 
     return prepare
 
@@ -177,7 +177,7 @@ def test_state_of_a_step(snap_compare: Any, state: str) -> None:
         screen = pilot.app.screen_stack[1]
         assert isinstance(screen, RunScreen)
         screen.go_to(step)
-        await pilot.pause(0.05)
+        await settled(pilot)
 
     assert snap_compare(app_of(make()), terminal_size=(110, 40), run_before=prepare)
 
