@@ -35,8 +35,8 @@ class Steering(RunBase):
             self._open_gate(step)
         elif status in (StepStatus.FAILED, StepStatus.BLOCKED, StepStatus.UNDO_FAILED, StepStatus.IN_DOUBT):
             self._open_choices(step)
-        elif wanted.person and self.following and wanted.step:
-            self.go_to(wanted.step)
+        elif wanted.want in ("decision", "trouble") and self.following:
+            self.action_decide()
         elif not self.wide():
             self.action_tab("step")
 

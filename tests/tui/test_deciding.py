@@ -130,6 +130,18 @@ def test_a_watcher_sees_a_gate_but_cannot_answer() -> None:
     assert not control.orders
 
 
+def test_enter_answers_while_another_step_is_at_work() -> None:
+    story = Story().until("network").begin("certificate").fails("network")
+
+    async def act(seat: Seat) -> None:
+        assert seat.run.chosen == "certificate"
+        await seat.press("enter")
+        assert "the port is closed" in seat.body()
+        await seat.press("escape")
+
+    play_story(story, act)
+
+
 def test_nothing_asked_is_said() -> None:
     async def act(seat: Seat) -> None:
         await seat.press("g")
