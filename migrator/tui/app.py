@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -23,6 +25,7 @@ from migrator.tui.themes import DEFAULT_THEME, THEMES
 from migrator.tui.timekeeping import Now, local_now
 from migrator.tui.watch import Watch
 
+_TERMINAL_SECONDS = 1.0
 _SIGNALS = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
 
 
@@ -150,6 +153,7 @@ def _show(app: MigratorApp) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("The wizard needs a terminal. Use --plain for lines.\n")
         return int(ExitCode.USAGE)
+    threading.Thread(target=_end_with_the_terminal, name="terminal watch", daemon=True).start()
     code = app.run()
     _say_how_to_go_on(app.last)
     if code in (ExitCode.TERMINATED, ExitCode.HUNG_UP):
@@ -157,6 +161,17 @@ def _show(app: MigratorApp) -> int:
     if app.return_code:
         return int(ExitCode.FAILED)
     return int(exit_code(app.last))
+
+
+def _end_with_the_terminal() -> None:
+    """Ends a viewer whose terminal is gone: the framework would wait for ever for what nobody reads.
+
+    There is nothing left to restore then, and the run is led by another process.
+    """
+    while os.isatty(sys.__stdin__.fileno() if sys.__stdin__ else 0):
+        time.sleep(_TERMINAL_SECONDS)
+    time.sleep(_TERMINAL_SECONDS)
+    os._exit(int(ExitCode.HUNG_UP))
 
 
 def _say_how_to_go_on(watch: Watch | None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,23 @@ def test_a_signal_leaves_the_terminal_whole(tmp_path: Path, number: signal.Signa
 
 
 @pytest.mark.engine
+def test_a_closed_terminal_ends_the_viewer(tmp_path: Path) -> None:
+    """As when the window is closed or the connection is lost: nothing is left behind."""
+    terminal = Terminal("run", tmp_path)
+    terminal.sees("Build the network")
+    child: int = terminal.child.pid
+    os.close(terminal.child.child_fd)
+    end = time.monotonic() + 10
+    while os.waitpid(child, os.WNOHANG)[0] == 0:
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise AssertionError("the viewer outlived its terminal")
+        time.sleep(0.05)
+    terminal.child.closed = True
+
+
+@pytest.mark.engine
 def test_a_signal_under_an_open_box(tmp_path: Path) -> None:
     with Terminal("run", tmp_path) as terminal:
         terminal.sees("Build the network")
@@ -40,7 +59,7 @@ def test_a_signal_under_an_open_box(tmp_path: Path) -> None:
 def test_leaving_says_how_to_come_back(tmp_path: Path) -> None:
     with Terminal("run", tmp_path, (160, 50)) as terminal:
         terminal.sees("REHEARSAL on a twin")
-        terminal.sees("2Log")
+        terminal.sees("3Terraform")
         terminal.send("q")
         assert terminal.ends() == ExitCode.DONE
         assert terminal.whole()
