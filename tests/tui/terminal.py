@@ -34,7 +34,7 @@ class Terminal:
         self.child: Any = pexpect.spawn(
             sys.executable,
             ["-m", "tests.tui.scenes", scene, str(folder)],
-            env=environment,
+            env={name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")},
             cwd=str(folder),
             dimensions=(rows, columns),
             timeout=10,
