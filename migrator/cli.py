@@ -205,8 +205,9 @@ def _home(_options: argparse.Namespace) -> int:
     if not _has_wizard():
         return _runs(argparse.Namespace(json=False))
     from migrator.tui.app import run_home
+    from migrator.tui.late import LateControl
 
-    return run_home(_control())
+    return run_home(LateControl(_control))
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -251,6 +252,9 @@ def _resume(options: argparse.Namespace) -> int:
 
     control = _control()
     run = _find(options.run, unfinished=True)
+    if _screen(options) and not (options.yes or options.confirm):
+        # The wizard shows where the run stands first; a key starts the runner.
+        return _watch(control, run.path, options)
     attended = _interactive() and not options.no_input
     rehearsal = control.mode(run.path) == "rehearse"
     unasked = rehearsal and (not attended or options.plain or options.json)
