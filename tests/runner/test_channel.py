@@ -36,7 +36,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_facts_and_children_are_records(desk: Desk) -> None:
-    child = Child(7, "123", "boot", Path("/work/it"), "apply", ("terraform", "apply"))
+    child = Child(7, "123", "boot", Path("/runs/it"), "apply", ("terraform", "apply"))
     desk.channel.remember({"database": "attempt_1"})
     desk.channel.spawned(child)
     noted, spawned = desk.journal.records()
