@@ -73,8 +73,7 @@ def test_servers_end_when_their_starter_is_killed(tmp_path: Path) -> None:
 
 def test_the_wheel_serves_where_the_system_has_none(tmp_path: Path) -> None:
     folders = _wheel()
-    if not folders:
-        pytest.skip("the extra `postgres` is not installed")
+    assert folders, "the extra `postgres` is not installed; make installs it"
     clusters = Clusters(tmp_path / "lab", binaries=folders[0])
     clusters.start()
     try:

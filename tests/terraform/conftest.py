@@ -65,7 +65,7 @@ def write_settings(folder: Path) -> Path:
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     program = shutil.which("terraform")
     if program is None:
-        pytest.skip("terraform is not installed")
+        pytest.fail("terraform 1.11 or newer is needed on the PATH: see the README")
     folder = tmp_path_factory.mktemp("terraform")
     shutil.copytree(SOURCES, folder / "sources", ignore=shutil.ignore_patterns(".terraform*"))
     environment = {
