@@ -168,7 +168,8 @@ def translate(error: Exception, call: Call) -> MigratorError:
 def next_for_credentials(call: Call) -> str:
     """The commands that renew credentials and go on."""
     profile = f" --profile {call.profile}" if call.profile else ""
-    return f"`aws sso login{profile}` (or set AWS_PROFILE, or new access keys), then `migrator resume`"
+    renew = f"`aws sso login{profile}` (or set AWS_PROFILE, or new access keys)"
+    return f"{renew}, then the same command, or `migrator resume` for a run that had begun"
 
 
 def _from_answer(error: Any, call: Call) -> MigratorError:
