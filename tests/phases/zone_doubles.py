@@ -216,3 +216,14 @@ class World:
             tools=self.tools,
             channel=self.notes,
         )
+
+
+WWW, API = "www.example.com", "api.example.com"
+
+
+def old_records() -> tuple[Record, Record]:
+    """The two names as they lead to the old platform."""
+    return (
+        record(WWW, "CNAME", 3600, "Front.Old.example.net."),
+        record(API, "CNAME", 300, "back.old.example.net"),
+    )

@@ -7,6 +7,7 @@ import signal
 import sys
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 
 class Terminal:
-    """One scene of `tests.tui.scenes` at a size."""
+    """A Python module with its arguments, in a terminal of a size (columns, rows)."""
 
-    def __init__(self, scene: str, folder: Path, size: tuple[int, int] = (80, 24)) -> None:
+    def __init__(self, arguments: Sequence[str], folder: Path, size: tuple[int, int] = (80, 24)) -> None:
         columns, rows = size
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
@@ -33,7 +34,7 @@ class Terminal:
         }
         self.child: Any = pexpect.spawn(
             sys.executable,
-            ["-m", "tests.tui.scenes", scene, str(folder)],
+            ["-m", *arguments],
             env={name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")},
             cwd=str(folder),
             dimensions=(rows, columns),
@@ -100,3 +101,8 @@ class Terminal:
         cursor = self.written.rfind(b"\x1b[?25h") > self.written.rfind(b"\x1b[?25l")
         echo = bool(modes[3] & termios.ECHO) and bool(modes[3] & termios.ICANON)
         return left > entered and mouse and cursor and echo
+
+
+def scene(name: str, folder: Path, size: tuple[int, int] = (80, 24)) -> Terminal:
+    """One of `tests.tui.scenes`: a told run, in a real terminal."""
+    return Terminal(("tests.tui.scenes", name, str(folder)), folder, size)

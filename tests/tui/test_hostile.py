@@ -149,9 +149,9 @@ def test_the_store_is_bounded_in_lines_and_characters() -> None:
 @pytest.mark.engine
 def test_no_hostile_byte_reaches_the_terminal(tmp_path: Path) -> None:
     """Everything that the wizard writes to a real terminal, looked at byte by byte."""
-    from tests.tui.terminal import Terminal
+    from tests.tui.terminal import scene
 
-    with Terminal("hostile", tmp_path) as terminal:
+    with scene("hostile", tmp_path) as terminal:
         terminal.sees("FAILED")
         for key in "123456yY":
             terminal.send(key)

@@ -6,25 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from migrator.contracts.control import StartOptions
 from migrator.errors import JournalDamaged
 from migrator.model.records import Kind
-from migrator.model.state import StepStatus, fold
 from migrator.tui.logview import LogView
-from tests.tui.driving import LARGE, SMALL, Seat, play, play_run, play_story
-from tests.tui.fake import FakeControl
+from tests.tui.driving import LARGE, SMALL, Seat, play, play_story
 from tests.tui.story import Story, StoryControl
 
 
 def busy() -> Story:
     return Story().until("network").busy().begin("network").begin("certificate").wait(31)
-
-
-def with_log(tmp_path: Path, lines: list[str], step: str = "network") -> Story:
-    story = busy()
-    story.logs = tmp_path
-    (tmp_path / f"{step}.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return story
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -126,96 +116,6 @@ def test_finding_a_step_and_clearing() -> None:
         assert seat.tree.row_count() == rows
 
     play_story(busy(), act)
-
-
-@pytest.mark.engine
-def test_log_search_filter_follow_and_copy(tmp_path: Path) -> None:
-    lines = [
-        f"02:00:{n // 60:02d}.{n % 60:03d} line {n}{' needle' if n % 50 == 0 else ''}" for n in range(400)
-    ]
-    story = with_log(tmp_path, ["02:00:00.000 $ terraform apply -input=false", *lines])
-
-    async def act(seat: Seat) -> None:
-        await seat.press("2")
-        log = seat.run.query_one(LogView)
-        await seat.until(lambda: log.row_count() == 401)
-        await seat.sees("line 399")
-        assert log.commands == ["terraform apply -input=false"]
-        await seat.press("/")
-        await seat.type("needle")
-        await seat.press("enter")
-        await seat.sees("line 350 needle")
-        assert "HELD" in log.standing()
-        await seat.press("N")
-        assert "line 300" in log.text_at(log.cursor)
-        await seat.press("n", "n")
-        assert "line 0 " in log.text_at(log.cursor)
-        await seat.press("&")
-        assert log.row_count() == 8
-        await seat.press("&")
-        await seat.press("y")
-        assert "line" in seat.app.clipboard
-        await seat.press("home", "y")
-        assert seat.app.clipboard.endswith("$ terraform apply -input=false")
-        await seat.press("f")
-        assert log.following
-        await seat.press("up", "pageup", "pagedown", "k", "j", "end")
-        assert log.following
-        await seat.press("Y")
-        assert seat.app.clipboard.count("\n") == 400
-        with (tmp_path / "network.log").open("a") as file:
-            file.write("one more\n")
-        await seat.sees("one more")
-
-    play_story(story, act)
-
-
-def test_long_lines_are_read_by_scrolling_sideways(tmp_path: Path) -> None:
-    story = with_log(tmp_path, ["short", "x" * 200 + "END"])
-
-    async def act(seat: Seat) -> None:
-        await seat.press("2")
-        log = seat.run.query_one(LogView)
-        await seat.until(lambda: log.row_count() == 2)
-        assert "END" not in seat.text()
-        await seat.press(*["right"] * 4)
-        await seat.until(lambda: log.scroll_offset.x > 0)
-        log.scroll_to(x=200, animate=False)
-        await seat.sees("END")
-
-    play_story(story, act)
-
-
-def test_a_held_log_stands_still(tmp_path: Path) -> None:
-    story = with_log(tmp_path, [f"line {n}" for n in range(300)])
-
-    async def act(seat: Seat) -> None:
-        await seat.press("2")
-        log = seat.run.query_one(LogView)
-        await seat.until(lambda: log.row_count() == 300)
-        await seat.press("home")
-        with (tmp_path / "network.log").open("a") as file:
-            file.write("\n".join(f"later {n}" for n in range(500)) + "\n")
-        await seat.until(lambda: log.row_count() == 800)
-        await seat.sees("line 0")
-        assert "HELD" in log.standing()
-
-    play_story(story, act)
-
-
-def test_another_step_shows_another_log(tmp_path: Path) -> None:
-    story = with_log(tmp_path, ["of the network"])
-    (tmp_path / "certificate.log").write_text("of the certificate\n")
-
-    async def act(seat: Seat) -> None:
-        await seat.press("2")
-        await seat.sees("of the network")
-        seat.tree.focus()
-        await seat.press("down")
-        await seat.sees("of the certificate")
-        assert "of the network" not in seat.text()
-
-    play_story(story, act)
 
 
 def test_finding_in_a_table() -> None:
@@ -504,74 +404,3 @@ def test_title_and_bell_when_a_person_is_wanted() -> None:
     play_story(story, act)
     assert len(rung) == 1
     assert titles[-1] == "TROUBLE: habitcraft (rehearsal)"
-
-
-@pytest.mark.engine
-def test_a_whole_rehearsal_with_gates_answered_by_hand(control: FakeControl) -> None:
-    folder = control.begin("habitcraft", "rehearse", StartOptions())
-
-    async def act(seat: Seat) -> None:
-        await seat.sees("ASKS YOU", 20)
-        await seat.press("enter", "y")
-        await seat.until(
-            lambda: seat.run.known is not None and seat.run.known.step("approve_start").approved, 20
-        )
-        await seat.until(lambda: bool(seat.run.known and seat.run.known.gates()), 20)
-        await seat.press("enter", "y")
-        await seat.until(
-            lambda: bool(seat.run.known and seat.run.known.step("compare").status is StepStatus.DONE), 20
-        )
-        await seat.until(lambda: bool(seat.run.known and seat.run.known.gates()), 20)
-        await seat.press("enter")
-        await seat.type("switch example.org")
-        await seat.press("enter")
-        await seat.until(lambda: "Nothing was decided" in seat.told())
-        await seat.press(*["backspace"] * 3)
-        await seat.type("com")
-        await seat.press("enter")
-        await seat.sees("The run has ended: done", 30)
-        assert "PAST" in seat.text()
-
-    play_run(control, folder, act)
-    assert fold(control.run(folder).journal.rows).outcome == "done"
-
-
-@pytest.mark.engine
-def test_a_failing_step_is_tried_again_after_its_cause_is_gone(control: FakeControl) -> None:
-    control.broken = {"network"}
-    folder = control.begin("habitcraft", "rehearse", StartOptions(yes=True))
-
-    async def act(seat: Seat) -> None:
-        await seat.sees("has failed", 20)
-        await seat.press("enter")
-        assert "the server refused the connection" in seat.body()
-        assert "Connection refused" in seat.body()
-        control.broken.clear()
-        await seat.press("t")
-        await seat.until(
-            lambda: bool(seat.run.known and seat.run.known.step("network").status is StepStatus.DONE), 20
-        )
-
-    play_run(control, folder, act)
-
-
-@pytest.mark.engine
-def test_a_killed_runner_is_followed_by_another_through_the_resume_screen(control: FakeControl) -> None:
-    control.pauses["network"] = 2.0
-    folder = control.begin("habitcraft", "rehearse", StartOptions(yes=True))
-    journal = control.run(folder).journal
-
-    async def act(seat: Seat) -> None:
-        await seat.sees("What the next key does", 20)
-        assert "IN DOUBT" in seat.body()
-        await seat.press("enter")
-        await seat.until(
-            lambda: bool(seat.run.known and seat.run.known.step("database").status is StepStatus.DONE), 20
-        )
-
-    from tests.tui.fake import eventually
-
-    eventually(lambda: fold(journal.records()).step("network").status is StepStatus.RUNNING)
-    control.kill(folder)
-    play_run(control, folder, act)
-    assert sum(r.kind is Kind.RUNNER_STARTED for r in journal.rows) == 2

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import ExitCode
-from tests.tui.terminal import ROOT, Terminal
+from tests.tui.terminal import ROOT, scene
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, ExitCode.TERMINATED), (signal.SIGHUP, ExitCode.HUNG_UP)]
 )
 def test_a_signal_leaves_the_terminal_whole(tmp_path: Path, number: signal.Signals, code: ExitCode) -> None:
-    with Terminal("run", tmp_path) as terminal:
+    with scene("run", tmp_path) as terminal:
         terminal.sees("Build the network")
         terminal.signal(number)
         assert terminal.ends() == code
@@ -30,7 +30,7 @@ def test_a_signal_leaves_the_terminal_whole(tmp_path: Path, number: signal.Signa
 @pytest.mark.engine
 def test_a_closed_terminal_ends_the_viewer(tmp_path: Path) -> None:
     """As when the window is closed or the connection is lost: nothing is left behind."""
-    terminal = Terminal("run", tmp_path)
+    terminal = scene("run", tmp_path)
     terminal.sees("Build the network")
     child: int = terminal.child.pid
     os.close(terminal.child.child_fd)
@@ -46,7 +46,7 @@ def test_a_closed_terminal_ends_the_viewer(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_a_signal_under_an_open_box(tmp_path: Path) -> None:
-    with Terminal("run", tmp_path) as terminal:
+    with scene("run", tmp_path) as terminal:
         terminal.sees("Build the network")
         terminal.send("\x03")
         terminal.sees("Interrupt now")
@@ -57,7 +57,7 @@ def test_a_signal_under_an_open_box(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_leaving_says_how_to_come_back(tmp_path: Path) -> None:
-    with Terminal("run", tmp_path, (160, 50)) as terminal:
+    with scene("run", tmp_path, (160, 50)) as terminal:
         terminal.sees("REHEARSAL on a twin")
         terminal.sees("3Terraform")
         terminal.send("q")
@@ -68,7 +68,7 @@ def test_leaving_says_how_to_come_back(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_the_title_is_set_and_given_back(tmp_path: Path) -> None:
-    with Terminal("run", tmp_path) as terminal:
+    with scene("run", tmp_path) as terminal:
         terminal.sees("Build the network")
         terminal.rest(0.5)
         assert b"\x1b]2;running: habitcraft (rehearsal)\x07" in terminal.written
@@ -79,7 +79,7 @@ def test_the_title_is_set_and_given_back(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_resize_in_a_real_terminal(tmp_path: Path) -> None:
-    with Terminal("run", tmp_path) as terminal:
+    with scene("run", tmp_path) as terminal:
         terminal.sees("Build the network")
         for rows, columns in ((50, 160), (10, 40), (24, 80)):
             terminal.child.setwinsize(rows, columns)
@@ -91,7 +91,7 @@ def test_resize_in_a_real_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_home_in_a_real_terminal(tmp_path: Path) -> None:
-    with Terminal("home", tmp_path) as terminal:
+    with scene("home", tmp_path) as terminal:
         terminal.sees("Unfinished runs")
         terminal.send("\r")
         terminal.sees("Build the network")
