@@ -229,55 +229,60 @@ def _init(options: argparse.Namespace) -> int:
 def _begin(options: argparse.Namespace) -> int:
     from migrator.contracts.control import StartOptions
 
-    control = _control()
     attended = _interactive() and not options.no_input
     unasked = options.mode == "rehearse" and (not attended or options.plain or options.json)
-    folder = control.begin(
-        options.target,
-        options.mode,
-        StartOptions(
-            attended=attended,
-            yes=options.yes or unasked,
-            confirm=options.confirm,
-            rows=getattr(options, "rows", None),
-            source_dump=getattr(options, "source_dump", None),
-            source_url=getattr(options, "source_url", None),
-        ),
+    start = StartOptions(
+        attended=attended,
+        yes=options.yes or unasked,
+        confirm=options.confirm,
+        rows=getattr(options, "rows", None),
+        source_dump=getattr(options, "source_dump", None),
+        source_url=getattr(options, "source_url", None),
     )
-    return _watch(control, folder, options)
+    what = "preparing the rehearsal …" if options.mode == "rehearse" else "preparing the live run …"
+    return _watch(options, lambda: _control().begin(options.target, options.mode, start), opening=what)
 
 
 def _resume(options: argparse.Namespace) -> int:
     from migrator.contracts.control import StartOptions
 
-    control = _control()
-    run = _find(options.run, unfinished=True)
-    if _screen(options) and not (options.yes or options.confirm):
-        # The wizard shows where the run stands first; a key starts the runner.
-        return _watch(control, run.path, options)
-    attended = _interactive() and not options.no_input
-    rehearsal = control.mode(run.path) == "rehearse"
-    unasked = rehearsal and (not attended or options.plain or options.json)
-    control.resume(
-        run.path, StartOptions(attended=attended, yes=options.yes or unasked, confirm=options.confirm)
-    )
-    return _watch(control, run.path, options)
+    def find() -> Path:
+        run = _find(options.run, unfinished=True)
+        if _screen(options) and not (options.yes or options.confirm):
+            # The wizard shows where the run stands first; a key starts the runner.
+            return run.path
+        control = _control()
+        attended = _interactive() and not options.no_input
+        rehearsal = control.mode(run.path) == "rehearse"
+        unasked = rehearsal and (not attended or options.plain or options.json)
+        control.resume(
+            run.path, StartOptions(attended=attended, yes=options.yes or unasked, confirm=options.confirm)
+        )
+        return run.path
+
+    return _watch(options, find)
 
 
 def _attach(options: argparse.Namespace) -> int:
-    return _watch(_control(), _find(options.run, unfinished=True).path, options, read_only=True)
+    return _watch(options, lambda: _find(options.run, unfinished=True).path, read_only=True)
 
 
 def _watch(
-    control: LocalControl, folder: Path, options: argparse.Namespace, *, read_only: bool = False
+    options: argparse.Namespace,
+    where: Callable[[], Path],
+    *,
+    read_only: bool = False,
+    opening: str = "reading the journal …",
 ) -> int:
+    """Shows a run, on a screen that stands before the run is found or begun, or in lines."""
     if _screen(options):
         from migrator.tui.app import run_view
+        from migrator.tui.late import LateControl
 
-        return run_view(control, folder, read_only=read_only)
+        return run_view(LateControl(_control), where, read_only=read_only, opening=opening)
     from migrator.console.follow import follow
 
-    return follow(control, folder, as_json=options.json)
+    return follow(_control(), where(), as_json=options.json)
 
 
 def _find(name: str, *, unfinished: bool = False) -> RunFolder:

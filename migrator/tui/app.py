@@ -9,21 +9,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
+from textual.widgets import Static
 
-from migrator.contracts.control import Control
 from migrator.errors import ExitCode
 from migrator.sanitize import clean_line
 from migrator.tui.outside import RESTORE_TITLE, SAVE_TITLE, title_sequence
+from migrator.tui.paint import content, line
 from migrator.tui.themes import DEFAULT_THEME, THEMES
 from migrator.tui.timekeeping import Now, local_now
-from migrator.tui.watch import Watch
+
+if TYPE_CHECKING:
+    from migrator.contracts.control import Control
+    from migrator.tui.feed import Where
+    from migrator.tui.watch import Watch
 
 _TERMINAL_SECONDS = 1.0
 _SIGNALS = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
@@ -37,20 +41,32 @@ def _palette() -> type[Provider]:
 
 
 class MigratorApp(App[int]):
-    """Shows one first screen. `last` is the run that was seen last, for the words after the end."""
+    """Shows one first screen. `last` is the run that was seen last, for the words after the end.
 
+    The first frame is a line of its own: it stands before the screen's code is loaded.
+    """
+
+    CSS = "#opening { height: 1; background: $panel; }"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_palette}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "ask_to_leave", show=False, priority=True, system=True),
         Binding("ctrl+q", "detach_all", show=False, priority=True, system=True),
     ]
 
-    def __init__(self, first: Callable[[], Screen[None]], *, now: Now = local_now) -> None:
+    def __init__(
+        self,
+        first: Callable[[], Screen[None]],
+        *,
+        now: Now = local_now,
+        opening: str = "looking for runs …",
+    ) -> None:
         # NO_COLOR asks for no colours at all; the framework's own answer would be shades of grey.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.now = now
         self.last: Watch | None = None
+        self.failure: BaseException | None = None
         self._first = first
+        self._opening = opening
         self._terminal_title = ""
         for theme in THEMES:
             self.register_theme(theme)
@@ -65,13 +81,21 @@ class MigratorApp(App[int]):
             "live-text": "#000000",
         }
 
+    def compose(self) -> ComposeResult:
+        """The first frame."""
+        told = line((" migrator ", "strong"), (self._opening, "dim"))
+        yield Static(content([told]), id="opening", markup=False)
+
     def on_mount(self) -> None:
-        """Signals first, then the screen."""
+        """Signals first, then a frame, then the screen."""
         loop = asyncio.get_running_loop()
         if not self.is_headless:
             for number, code in _SIGNALS.items():
                 loop.add_signal_handler(number, self._end_by_signal, int(code))
         self._to_terminal(SAVE_TITLE)
+        self.call_after_refresh(self._enter)
+
+    def _enter(self) -> None:
         self.push_screen(self._first(), self._screen_closed)
 
     def on_unmount(self) -> None:
@@ -108,6 +132,11 @@ class MigratorApp(App[int]):
         else:
             ask()
 
+    def give_up(self, error: BaseException) -> None:
+        """Ends because there is nothing to show; the error is told in the terminal, as by every other command."""
+        self.failure = error
+        self.exit(int(ExitCode.FAILED))
+
     def action_detach_all(self) -> None:
         """Ends the viewer; runs go on."""
         self.exit(0)
@@ -138,15 +167,20 @@ def run_home(control: Control) -> int:
     return _show(MigratorApp(first))
 
 
-def run_view(control: Control, folder: Path, *, read_only: bool) -> int:
-    """One run, live. An unfinished run without a runner begins with the resume screen. Gives an exit code."""
+def run_view(
+    control: Control, where: Where, *, read_only: bool, opening: str = "reading the journal …"
+) -> int:
+    """One run, live. An unfinished run without a runner begins with the resume screen. Gives an exit code.
+
+    `where` may be what finds or begins the run; what it raises is raised here, after the screen is gone.
+    """
 
     def first() -> Screen[None]:
         from migrator.tui.run import RunScreen
 
-        return RunScreen(control, folder, read_only=read_only)
+        return RunScreen(control, where, read_only=read_only, opening=opening)
 
-    return _show(MigratorApp(first))
+    return _show(MigratorApp(first, opening=opening))
 
 
 def _show(app: MigratorApp) -> int:
@@ -155,6 +189,8 @@ def _show(app: MigratorApp) -> int:
         return int(ExitCode.USAGE)
     threading.Thread(target=_end_with_the_terminal, name="terminal watch", daemon=True).start()
     code = app.run()
+    if app.failure is not None:
+        raise app.failure
     _say_how_to_go_on(app.last)
     if code in (ExitCode.TERMINATED, ExitCode.HUNG_UP):
         return int(code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from migrator.model.records import Record
 from migrator.model.runbook import Runbook
 
 POLL_SECONDS = 0.2
+Where = Path | Callable[[], Path]
+"""A run's folder, or what finds or begins the run: then the screen stands before the run does."""
 
 
 class Opened(Message):
@@ -26,6 +28,14 @@ class Opened(Message):
         self.view = view
         self.runbook = runbook
         self.expected = expected
+
+
+class NotThere(Message):
+    """There is no such run, or it could not be begun."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Fetched(Message):
@@ -51,9 +61,9 @@ class Lost(Message):
 class Feed:
     """A thread that polls a run a few times a second. It never writes."""
 
-    def __init__(self, control: Control, folder: Path, target: MessagePump) -> None:
+    def __init__(self, control: Control, where: Where, target: MessagePump) -> None:
         self._control = control
-        self._folder = folder
+        self._where = where
         self._target = target
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="run feed", daemon=True)
@@ -70,7 +80,12 @@ class Feed:
 
     def _follow(self) -> None:
         try:
-            view = self._control.open(self._folder)
+            folder = self._where if isinstance(self._where, Path) else self._where()
+        except Exception as error:  # noqa: BLE001 - told after the screen is gone
+            self._target.post_message(NotThere(error))
+            return
+        try:
+            view = self._control.open(folder)
         except Exception as error:  # noqa: BLE001 - shown to the operator
             self._target.post_message(Lost(error))
             return

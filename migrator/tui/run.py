@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -16,7 +15,7 @@ from migrator.contracts.control import Control, RunView
 from migrator.model.runbook import Step
 from migrator.tui.asks import Ask, ask
 from migrator.tui.facts import top_lines
-from migrator.tui.feed import Feed, Fetched, Lost, Opened, words_of
+from migrator.tui.feed import Feed, Fetched, Lost, NotThere, Opened, Where, words_of
 from migrator.tui.logview import LogView, Stands
 from migrator.tui.paint import Line, Span, content, folded, line
 from migrator.tui.rows import Resized, Table
@@ -39,7 +38,6 @@ TABS: tuple[tuple[Tab, str, str], ...] = (
     ("journal", "Journal", "Journal"),
 )
 _REDRAW_SECONDS = 0.25
-_AFTER_FIRST_FRAME_SECONDS = 0.02
 _WIDE_COLUMNS, _WIDE_ROWS = 120, 36
 
 
@@ -99,51 +97,41 @@ class RunScreen(Steering, Habits):
         Binding("q", "detach", show=False),
     ]
 
-    def __init__(self, control: Control, folder: Path, *, read_only: bool) -> None:
-        super().__init__(control, folder, read_only=read_only)
+    def __init__(
+        self, control: Control, where: Where, *, read_only: bool, opening: str = "reading the journal …"
+    ) -> None:
+        super().__init__(control, where, read_only=read_only)
         self._view: RunView | None = None
-        self._feed = Feed(control, folder, self)
+        self._feed = Feed(control, where, self)
+        self._opening = opening
         self._asked_before = ""
-        self._filled = False
         self._second = 0
         self._painted: dict[str, list[Line]] = {}
 
     def compose(self) -> ComposeResult:
-        """The frame. It is seen before the right side is made and the journal is read."""
-        title = line((" migrator", "strong"), (" reading the journal …", "dim"))
+        """All parts, before the journal is read."""
+        title = line((" migrator ", "strong"), (self._opening, "dim"))
         yield Static(content([title]), id="top", markup=False)
         with Horizontal(id="body"):
             yield StepTree(id="tree")
-            yield Vertical(id="right")
+            with Vertical(id="right"):
+                with StepPane(id="steppane", classes="pane shown"):
+                    yield Static("", id="step", markup=False)
+                yield Static("", id="tabs", markup=False)
+                with Vertical(id="panes"):
+                    yield LogView(id="log", classes="pane")
+                    yield Table(id="table", classes="pane")
+                    yield Static("", id="state", markup=False)
+        yield SearchBar(id="search")
         yield Static("", id="ask", markup=False)
         yield Static("", id="keys", markup=False)
 
     def on_mount(self) -> None:
-        """Everything else comes after the first frame."""
+        """The run is read from now on."""
         self.query_one("#tree").focus()
-        self.set_timer(_AFTER_FIRST_FRAME_SECONDS, self._fill)
-
-    async def _fill(self) -> None:
-        """The right side; then the run is read from now on."""
-        await self.query_one("#right").mount(
-            StepPane(Static("", id="step", markup=False), id="steppane", classes="pane shown"),
-            Static("", id="tabs", markup=False),
-            Vertical(
-                LogView(id="log", classes="pane"),
-                Table(id="table", classes="pane"),
-                Static("", id="state", markup=False),
-                id="panes",
-            ),
-        )
-        await self.mount(SearchBar(id="search"), before="#ask")
-        self._filled = True
         self._arrange()
         self._feed.start()
         self.set_interval(_REDRAW_SECONDS, self._tick)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - the framework's
-        """Until everything is there, a key can only leave."""
-        return self._filled or action == "detach"
 
     def on_unmount(self) -> None:
         """Lets go of the journal."""
@@ -154,6 +142,7 @@ class RunScreen(Steering, Habits):
     @on(Opened)
     def _opened(self, message: Opened) -> None:
         self._view = message.view
+        self.folder = message.view.folder
         self.known = Watch(self.folder, message.runbook, message.expected)
         from migrator.tui.app import MigratorApp
 
@@ -167,6 +156,13 @@ class RunScreen(Steering, Habits):
         self.known.take(message.records, message.progress, message.alive)
         self.redraw()
         self.offer_resume()
+
+    @on(NotThere)
+    def _not_there(self, message: NotThere) -> None:
+        from migrator.tui.app import MigratorApp
+
+        if isinstance(self.app, MigratorApp):
+            self.app.give_up(message.error)
 
     @on(Lost)
     def _lost(self, message: Lost) -> None:
@@ -313,9 +309,8 @@ class RunScreen(Steering, Habits):
 
     def on_resize(self) -> None:
         """The same parts, arranged anew."""
-        if self._filled:
-            self._arrange()
-            self.call_after_refresh(self.redraw)
+        self._arrange()
+        self.call_after_refresh(self.redraw)
 
     def _arrange(self) -> None:
         wide = self.wide()

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from migrator.contracts.control import Control
 from migrator.model.runbook import Step
+from migrator.tui.feed import Where
 from migrator.tui.logview import LogView
 from migrator.tui.rows import Table
 from migrator.tui.watch import Watch
@@ -18,12 +19,15 @@ Tab = Literal["step", "log", "terraform", "database", "traffic", "journal"]
 
 
 class RunBase(Screen[None]):
-    """One run on a screen. `following`: the chosen step is always the current one, until a person chooses."""
+    """One run on a screen. `following`: the chosen step is always the current one, until a person chooses.
 
-    def __init__(self, control: Control, folder: Path, *, read_only: bool) -> None:
+    `folder` is the run's as soon as it is there.
+    """
+
+    def __init__(self, control: Control, where: Where, *, read_only: bool) -> None:
         super().__init__()
         self.control = control
-        self.folder = folder
+        self.folder = where if isinstance(where, Path) else Path()
         self.read_only = read_only
         self.known: Watch | None = None
         self.chosen = ""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from migrator.errors import ExitCode
-from tests.tui.terminal import ROOT, scene
+from tests.tui.terminal import ROOT, Terminal, scene
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,25 @@ def test_home_in_a_real_terminal(tmp_path: Path) -> None:
         terminal.sees("Unfinished runs")
         terminal.send("q")
         assert terminal.ends() == ExitCode.DONE
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("attach",), b"there is no unfinished run here"),
+        (("resume", "nothing-like-it"), b"there is no run 'nothing-like-it' here"),
+        (("rehearse", "nothing.yaml"), b"there is no file nothing.yaml"),
+    ],
+)
+def test_what_is_not_there_is_told_in_the_terminal(
+    tmp_path: Path, arguments: tuple[str, ...], told: bytes
+) -> None:
+    """The first frame stands before the run is looked for; the words and the code are as without a screen."""
+    with Terminal(("migrator", *arguments), tmp_path) as terminal:
+        assert terminal.ends() == ExitCode.USAGE
+        assert terminal.whole()
+        assert told in terminal.written[terminal.written.rfind(b"\x1b[?1049l") :]
 
 
 def test_without_a_terminal_it_says_so(tmp_path: Path) -> None:
