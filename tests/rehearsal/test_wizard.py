@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import shutil
 import signal
 import time
@@ -84,17 +83,6 @@ def shows_the_truth(run: Run, terminal: Terminal, seconds: float = 15.0) -> None
         terminal.rest(0.05)
 
 
-def hang_up(terminal: Terminal) -> None:
-    """The window is closed: the wizard ends by itself."""
-    pid: int = terminal.child.pid
-    os.close(terminal.child.child_fd)
-    terminal.child.closed = True
-    end = time.monotonic() + 10
-    while os.waitpid(pid, os.WNOHANG)[0] == 0:
-        assert time.monotonic() < end, "the viewer outlived its terminal"
-        time.sleep(0.05)
-
-
 def end_by_signal(number: signal.Signals, code: ExitCode) -> Callable[[Terminal], None]:
     """A signal that the wizard answers: it goes, and the terminal is as it was."""
 
@@ -115,7 +103,7 @@ def kill(terminal: Terminal) -> None:
 ENDS: tuple[Callable[[Terminal], None], ...] = (
     kill,
     end_by_signal(signal.SIGTERM, ExitCode.TERMINATED),
-    hang_up,
+    Terminal.hang_up,
     end_by_signal(signal.SIGHUP, ExitCode.HUNG_UP),
 )
 
@@ -134,7 +122,7 @@ def test_a_viewer_ended_at_ten_moments_changes_nothing(tmp_path: Path) -> None:
                 viewer.sees("Delete?")
                 viewer.send("g")
                 viewer.sees("to say yes, type")
-                viewer.send("\tdelete it\r")
+                viewer.send("delete it\r")
                 until(run, at("done", "approve_deletion"), viewer)
             next(ways)(viewer)
             watcher = migrator(tmp_path, "attach")
@@ -161,10 +149,69 @@ def test_a_viewer_ended_at_ten_moments_changes_nothing(tmp_path: Path) -> None:
         run.discard()
 
 
+def a_step_fails_and_is_tried_again(wizard: Terminal, run: Run) -> None:
+    """The image is not where it should be; then it is again."""
+    until(run, at("intent", "state"), wizard)
+    layout = Path(run.lab().variables["backend_image"].removeprefix("oci:"))
+    hidden = layout.with_name("hidden")
+    layout.rename(hidden)
+    until(run, at("failed", "image"), wizard)
+    wizard.sees("FAILED")
+    hidden.rename(layout)
+    until(run, at("done", "network"), wizard)
+    wizard.send("g")
+    wizard.sees("What went wrong")
+    wizard.sees("How to go on")
+    wizard.send("t")
+    until(run, at("done", "image"), wizard)
+
+
+def the_runner_is_killed_and_somebody_goes_on(wizard: Terminal, run: Run) -> None:
+    """In mid-step; the resume screen says where the run stands, and one key goes on."""
+    run.kill_at(at("spawned", "restore"), 0.1)
+    wizard.sees("nobody leads it")
+    wizard.send("r")
+    wizard.sees("last led")
+    wizard.sees("What the next key does")
+    wizard.send("\r")
+    until(run, at("done", "restore"), wizard)
+
+
+def a_watcher_may_not_steer(wizard: Terminal, watcher: Terminal, run: Run) -> None:
+    """Until steering is asked for, a second terminal only looks."""
+    watcher.sees("WATCHING ONLY")
+    until(run, at("gate_opened", "approve_deletion"), wizard)
+    watcher.send("g")
+    watcher.sees("You only watch.")
+    watcher.send("\x1b")
+
+
+def detached_and_back_from_home(wizard: Terminal) -> None:
+    """Leaving the screen leaves the run alone."""
+    wizard.send("q")
+    wizard.sees("Unfinished runs")
+    wizard.send(UP)
+    wizard.send("\r")
+    wizard.sees("ASKS YOU")
+
+
+def a_severe_decision_wants_its_words(wizard: Terminal, run: Run) -> None:
+    """Other words decide nothing."""
+    wizard.send("g")
+    wizard.sees("to say yes, type")
+    wizard.send("delete\r")
+    wizard.sees("Nothing was decided")
+    # One key after the other, as fingers do: the framework carries out bound keys of a burst late.
+    for keys in ("\x01", "\x0b", "delete it", "\r"):
+        wizard.send(keys)
+        wizard.rest(0.3)
+    until(run, at("gate_opened", "look_at_the_world"), wizard)
+
+
 @pytest.mark.crash
 @pytest.mark.rehearsal
 def test_a_whole_rehearsal_by_hand_with_trouble_on_the_way(tmp_path: Path) -> None:
-    """80 by 24: from home; a step that fails; a killed runner; a watcher; detach and attach; typed gates; the end."""
+    """80 by 24, from home to the end: every gate by hand, a failure, a killed runner, a watcher, a detach."""
     shutil.copy(SHORT, tmp_path / "short.yaml")
     (tmp_path / "migration.yaml").write_text("format: 1\nrunbook: ./short.yaml\nvalues: {}\n", "utf-8")
     wizard = migrator(tmp_path, size=SMALL)
@@ -172,62 +219,24 @@ def test_a_whole_rehearsal_by_hand_with_trouble_on_the_way(tmp_path: Path) -> No
     wizard.sees("Enter rehearse")
     wizard.send("\r")
     run = begun(tmp_path)
-    watcher: Terminal | None = None
+    terminals = [wizard]
     try:
         wizard.sees("REHEARSAL on a twin", 60)
-
-        # A step fails: its image is not where it should be.
-        until(run, at("intent", "state"), wizard)
-        (layout,) = {path.parent for path in run.folder.glob("lab/**/habitcraft-backend*/oci-layout")}
-        hidden = layout.with_name("hidden")
-        layout.rename(hidden)
-        until(run, at("failed", "image"), wizard)
-        wizard.sees("FAILED")
-        hidden.rename(layout)
-        until(run, at("done", "network"), wizard)
-        wizard.send("g")
-        wizard.sees("What went wrong")
-        wizard.sees("How to go on")
-        wizard.send("t")
-        until(run, at("done", "image"), wizard)
-
-        # The runner is killed in mid-step, and somebody goes on through the resume screen.
-        run.kill_at(at("spawned", "restore"), 0.1)
-        wizard.sees("nobody leads it")
-        wizard.send("r")
-        wizard.sees("last led")
-        wizard.sees("Enter")
-        wizard.send("\r")
-        until(run, at("done", "restore"), wizard)
-
-        # A second terminal watches, and may not steer; detach and come back.
+        a_step_fails_and_is_tried_again(wizard, run)
+        the_runner_is_killed_and_somebody_goes_on(wizard, run)
         watcher = migrator(tmp_path, "attach")
-        watcher.sees("WATCHING ONLY")
-        until(run, at("gate_opened", "approve_deletion"), wizard)
-        watcher.send("g")
-        watcher.sees("You only watch.")
-        watcher.send("\x1b")
-        wizard.send("q")
-        wizard.sees("Unfinished runs")
-        wizard.send(UP)
-        wizard.send("\r")
-        wizard.sees("ASKS YOU")
-
-        # A severe decision wants its words; wrong ones decide nothing.
-        wizard.send("g")
-        wizard.sees("to say yes, type")
-        wizard.send("\tdelete\r")
-        wizard.sees("Nothing was decided")
-        wizard.send("\x01\x0bdelete it\r")
-        until(run, at("gate_opened", "look_at_the_world"), wizard)
+        terminals.append(watcher)
+        a_watcher_may_not_steer(wizard, watcher, run)
+        detached_and_back_from_home(wizard)
+        a_severe_decision_wants_its_words(wizard, run)
         shows_the_truth(run, watcher)
         wizard.sees("Seen?")
         wizard.send("g")
         wizard.sees("y yes")
         wizard.send("y")
         until(run, at("finished"), wizard)
-        wizard.sees("✓ done")
-        watcher.sees("✓ done")
+        for terminal in terminals:
+            terminal.sees("✓ done")
         watcher.send("q")
         watcher.ends()
         wizard.send("q")
@@ -238,12 +247,10 @@ def test_a_whole_rehearsal_by_hand_with_trouble_on_the_way(tmp_path: Path) -> No
 
         assert run.report()["outcome"] == "done"
         decisions = [r for r in run.records() if r["kind"] == "decision" and not r.get("refused")]
-        assert {r["command"] for r in decisions if r.get("by") == "person"} >= {"retry", "approve"}
+        assert {r["command"] for r in decisions if r.get("by") == "person"} == {"retry", "approve"}
         status = json.loads(run.command("status", run.folder.name, "--json").stdout)
-        assert status["state"] == "done"
-        assert status["in_doubt"] == []
+        assert (status["state"], status["in_doubt"]) == ("done", [])
     finally:
-        for terminal in (wizard, watcher):
-            if terminal is not None:
-                terminal.child.close(force=True)
+        for terminal in terminals:
+            terminal.child.close(force=True)
         run.discard()

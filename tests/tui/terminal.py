@@ -92,6 +92,19 @@ class Terminal:
         code = self.child.exitstatus
         return int(code) if code is not None else -int(self.child.signalstatus)
 
+    def hang_up(self, seconds: float = 10.0) -> None:
+        """Closes the terminal, as when a window is closed; the wizard must end by itself."""
+        pid: int = self.child.pid
+        self.child.ptyproc.fileobj.close()
+        self.child.ptyproc.closed = self.child.closed = True
+        end = time.monotonic() + seconds
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > end:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                raise AssertionError("the viewer outlived its terminal")
+            time.sleep(0.05)
+
     def whole(self) -> bool:
         """Whether the terminal is as it was: echo and lines, no other screen, cursor to be seen, no mouse."""
         modes = termios.tcgetattr(self.child.child_fd)

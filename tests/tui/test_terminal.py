@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -32,16 +30,7 @@ def test_a_closed_terminal_ends_the_viewer(tmp_path: Path) -> None:
     """As when the window is closed or the connection is lost: nothing is left behind."""
     terminal = scene("run", tmp_path)
     terminal.sees("Build the network")
-    child: int = terminal.child.pid
-    os.close(terminal.child.child_fd)
-    end = time.monotonic() + 10
-    while os.waitpid(child, os.WNOHANG)[0] == 0:
-        if time.monotonic() > end:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            raise AssertionError("the viewer outlived its terminal")
-        time.sleep(0.05)
-    terminal.child.closed = True
+    terminal.hang_up()
 
 
 @pytest.mark.engine
