@@ -227,26 +227,30 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _begin(options: argparse.Namespace) -> int:
-    from migrator.contracts.control import StartOptions
-
     attended = _interactive() and not options.no_input
     unasked = options.mode == "rehearse" and (not attended or options.plain or options.json)
-    start = StartOptions(
-        attended=attended,
-        yes=options.yes or unasked,
-        confirm=options.confirm,
-        rows=getattr(options, "rows", None),
-        source_dump=getattr(options, "source_dump", None),
-        source_url=getattr(options, "source_url", None),
-    )
+
+    def begin() -> Path:
+        from migrator.contracts.control import StartOptions
+
+        start = StartOptions(
+            attended=attended,
+            yes=options.yes or unasked,
+            confirm=options.confirm,
+            rows=getattr(options, "rows", None),
+            source_dump=getattr(options, "source_dump", None),
+            source_url=getattr(options, "source_url", None),
+        )
+        return _control().begin(options.target, options.mode, start)
+
     what = "preparing the rehearsal …" if options.mode == "rehearse" else "preparing the live run …"
-    return _watch(options, lambda: _control().begin(options.target, options.mode, start), opening=what)
+    return _watch(options, begin, opening=what)
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from migrator.contracts.control import StartOptions
-
     def find() -> Path:
+        from migrator.contracts.control import StartOptions
+
         run = _find(options.run, unfinished=True)
         if _screen(options) and not (options.yes or options.confirm):
             # The wizard shows where the run stands first; a key starts the runner.

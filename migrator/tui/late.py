@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from migrator.contracts.control import Control, RunSummary, RunView, ShippedRunbook, StartOptions
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
+
+    from migrator.contracts.control import Control, RunSummary, RunView, ShippedRunbook, StartOptions
 
 
 class LateControl:
