@@ -77,7 +77,10 @@ class RunView(Protocol):
         ...
 
     def expected_seconds(self) -> Mapping[str, tuple[float, float]]:
-        """Shortest and longest seconds of each step in earlier runs of this runbook and mode, else estimates."""
+        """Shortest and longest seconds of each step in earlier runs of this runbook and mode.
+
+        A real run has the author's estimates where there was none.
+        """
         ...
 
     def close(self) -> None:

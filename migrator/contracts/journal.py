@@ -45,5 +45,5 @@ class Journal(Protocol):
         ...
 
     def set_progress(self, step: str, progress: Mapping[str, Any]) -> None:
-        """Replaces the newest progress of a step; not durable, not a record."""
+        """Replaces the newest progress of a step, its `detail` only by another; not durable, not a record."""
         ...

@@ -57,6 +57,13 @@ def chain(previous: str, seq: int, at: str, kind: str, body: str) -> str:
     return hashlib.sha256("\x00".join((previous, str(seq), at, kind, body)).encode()).hexdigest()
 
 
+_SET_PROGRESS = """
+INSERT INTO progress VALUES (?, ?, ?) ON CONFLICT (step) DO UPDATE SET at = excluded.at, body = CASE
+  WHEN json_extract(excluded.body, '$.detail') IS NULL AND json_extract(body, '$.detail') IS NOT NULL
+  THEN json_set(excluded.body, '$.detail', json(json_extract(body, '$.detail'))) ELSE excluded.body END
+"""
+
+
 class SqliteJournal:
     """The journal in a file. One writer (the runner, many threads); any number of readers and inbox writers."""
 
@@ -165,13 +172,16 @@ class SqliteJournal:
         return bool(row and row[0])
 
     def set_progress(self, step: str, progress: Mapping[str, Any]) -> None:
-        """Replaces the newest progress of a step. Not synced: losing it loses nothing."""
+        """Replaces the newest progress of a step; a detail stays until there is another.
+
+        Not synced: losing it loses nothing.
+        """
         text = canonical(REDACTOR.scrub_values(progress))
         at = self._now().isoformat(timespec="milliseconds")
         with self._lock:
             self._db.execute("PRAGMA synchronous=NORMAL")
             try:
-                self._db.execute("INSERT OR REPLACE INTO progress VALUES (?,?,?)", (step, at, text))
+                self._db.execute(_SET_PROGRESS, (step, at, text))
             finally:
                 self._db.execute("PRAGMA synchronous=FULL")
 

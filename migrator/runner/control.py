@@ -57,14 +57,19 @@ class LiveView:
         return self._run.log(step)
 
     def expected_seconds(self) -> Mapping[str, tuple[float, float]]:
-        """From reports of earlier runs beside this one; the author's estimate where there is none."""
+        """From reports of earlier runs beside this one; for a real run else the author's estimate.
+
+        The author speaks of AWS; a twin has other times, so a first rehearsal knows none.
+        """
         mode = fold(self._journal.records()).mode
         found: dict[str, list[float]] = {}
         for run in all_runs(self._run.path.parent.parent.parent):
             for step, seconds in _timings(run, self.runbook.name, mode):
                 found.setdefault(step, []).append(seconds)
         estimates = {
-            s.id: (s.expected_seconds, s.expected_seconds) for s in self.runbook.steps() if s.expected_seconds
+            s.id: (s.expected_seconds, s.expected_seconds)
+            for s in self.runbook.steps()
+            if s.expected_seconds and mode != "rehearse"
         }
         return {**estimates, **{step: (min(seconds), max(seconds)) for step, seconds in found.items()}}
 

@@ -78,7 +78,8 @@ class Dialog(ModalScreen[Answer], Generic[Answer]):
     def redraw(self) -> None:
         """Paints the text anew, and gives it what room there is."""
         scroll = self.query_one("#scroll", VerticalScroll)
-        lines = folded(self.body(), min(round(self.app.size.width * 0.92), self.widest) - 5)
+        # The box's border and padding take four cells, its scrollbar one.
+        lines = folded(self.body(), min(int(self.app.size.width * 0.92), self.widest) - 5)
         scroll.styles.max_height = max(3, round(self.app.size.height * 0.94) - 4 - len(self.query(Input)))
         self.query_one("#body", Static).update(content(lines))
 

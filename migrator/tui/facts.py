@@ -167,7 +167,9 @@ def top_lines(watch: Watch, now: datetime, width: int, *, read_only: bool) -> li
     second: list[Span] = [(f" {stopwatch(elapsed_seconds(watch, now))}", "strong")]
     if not watch.state.outcome:
         found = forecast(watch, now)
-        if words := expected_words(found, now):
+        if watch.state.mode == "rehearse" and not watch.expected:
+            second.append(("  first rehearsal, end not known", "dim"))
+        elif words := expected_words(found, now):
             second.append((f"  {words}", ""))
         if found.decisions and not short:
             second.append((f" + {found.decisions} decision{'s' * (found.decisions > 1)}", "dim"))

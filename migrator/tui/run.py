@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from importlib import import_module
 from typing import ClassVar
 
 from textual import on
@@ -148,6 +150,7 @@ class RunScreen(Steering, Habits):
 
         if isinstance(self.app, MigratorApp):
             self.app.last = self.known
+        threading.Thread(target=_load_the_rest, name="loader", daemon=True).start()
 
     @on(Fetched)
     def _fetched(self, message: Fetched) -> None:
@@ -380,3 +383,9 @@ class RunScreen(Steering, Habits):
         self.redraw()
         self.query_one(StepTree).choose(self.chosen)
         self.query_one(StepTree).focus()
+
+
+def _load_the_rest() -> None:
+    """Boxes and the palette, so that the first key that opens one is answered as fast as the next."""
+    for name in ("dialogs", "deciding", "resume", "reporting", "runkeys", "palette"):
+        import_module(f"migrator.tui.{name}")

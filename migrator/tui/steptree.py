@@ -188,7 +188,7 @@ class StepTree(Rows):
     def row(self, index: int) -> Line:
         """One row, as wide as the view."""
         if self._watch is None:
-            return line((" reading the journal …", "dim"))
+            return line()
         entry = self._entries[index]
         return self._step_row(entry.step, index) if entry.step else self._phase_row(entry.phase, index)
 

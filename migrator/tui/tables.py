@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from migrator.model.records import Kind, Record
-from migrator.tui.paint import Line, Tone, bar, fit, line, sparkline
+from migrator.tui.paint import Line, Tone, bar, fit, folded, line, sparkline
 from migrator.tui.watch import Watch
 from migrator.tui.words import clock_seconds, duration, number, size
 
@@ -104,10 +104,13 @@ def _copy(step: str, detail: Mapping[str, Any], width: int) -> list[Line]:
         rows_done, rows_total = table.get("rows_done"), int(table.get("rows_total") or 0)
         counted = number(rows_total) if rows_done is None else f"{number(rows_done)}/{_short(rows_total)}"
         big = "" if narrow else f"{size(int(table.get('bytes_total') or 0)):>11}"
-        rows.append(
-            line((f"{glyph} {word:<8}", tone), fit(str(table.get("name", "")), room), f"{counted:>14}{big}")
-        )
+        rows.append(line((f"{glyph} {word:<8}", tone), fit(_short_name(table), room), f"{counted:>14}{big}"))
     return rows
+
+
+def _short_name(table: Mapping[str, Any]) -> str:
+    """A table as people call it: without quotes, and without the schema that most are in."""
+    return str(table.get("name", "")).replace('"', "").removeprefix("public.")
 
 
 def _short(count: int) -> str:
@@ -134,15 +137,18 @@ def traffic_lines(watch: Watch, width: int) -> list[Line]:
         return [*_proof(measured), *([] if measured else rows)]
     unavailable = float(traffic.get("unavailable_seconds") or 0.0)
     failed = int(traffic.get("failed") or 0)
-    rows = [
+    asked: Line = line(
+        ("requests ", "dim"), (number(traffic.get("requests", 0)), "strong"),
+        ("  failed ", "dim"), (number(failed), "bad" if failed else "good"),
+    )  # fmt: skip
+    written = line(("writes acknowledged ", "dim"), (number(traffic.get("writes_acknowledged", 0)), "strong"))
+    rows = [(*asked, *line("  "), *written)] if width >= _ONE_LINE else [asked, written]
+    rows += [
         line(
-            ("requests ", "dim"), (number(traffic.get("requests", 0)), "strong"),
-            ("  failed ", "dim"), (number(failed), "bad" if failed else "good"),
-            ("  writes acknowledged ", "dim"), (number(traffic.get("writes_acknowledged", 0)), "strong"),
+            ("users could not write for ", "dim"), (duration(unavailable), "bad" if unavailable else "good")
         ),
-        line(("users could not write for ", "dim"), (duration(unavailable), "bad" if unavailable else "good")),
         line(),
-    ]  # fmt: skip
+    ]
     series = traffic["series"]
     room = max(10, min(120, width - 34))
     for name, title, tone in _SERIES:
@@ -153,10 +159,11 @@ def traffic_lines(watch: Watch, width: int) -> list[Line]:
             line((f"{title:<13}", "dim"), (sparkline(values, room), tone), f"{last:>7}", (f"  {top}", "dim"))
         )
     rows.append(line((f"{'':<13}{'the last ' + duration(min(room, 120)):>{room}}", "dim")))
-    rows += [line(), *(_side(name, traffic.get(name, {})) for name in ("old", "new"))]
+    rows += [line(), *folded((_side(name, traffic.get(name, {})) for name in ("old", "new")), width)]
     return [*rows, line(), *_proof(measured)] if measured else rows
 
 
+_ONE_LINE = 60
 _SERIES: tuple[tuple[str, str, Tone], ...] = (
     ("requests_old", "old  req/s", "busy"),
     ("requests_new", "new  req/s", "good"),

@@ -143,6 +143,7 @@ def play_home(control: Control, act: Act, *, size: Size = SMALL, now: Now = loca
 async def still(pilot: Pilot[Any]) -> None:
     """Before a picture is taken: everything read, no cursor blinks."""
     seat = Seat(pilot.app, pilot)  # type: ignore[arg-type]
+    await seat.until(lambda: len(pilot.app.screen_stack) > 1)
     screen = pilot.app.screen_stack[1]
     if isinstance(screen, RunScreen):
         await seat.until(lambda: screen.known is not None and bool(screen.known.records))

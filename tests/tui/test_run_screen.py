@@ -79,7 +79,7 @@ def test_tabs_by_number_and_what_they_show(size: tuple[int, int]) -> None:
     async def act(seat: Seat) -> None:
         for key, text in (
             ("3", "aws_vpc.main"),
-            ("4", "public.habits"),
+            ("4", "habits"),
             ("5", "users could not write for"),
             ("6", "will do"),
             ("2", "nothing in its log yet"),
