@@ -8,6 +8,8 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,12 +17,15 @@ from migrator.console.words import Words
 from migrator.contracts.control import Control, RunView
 from migrator.engine.status import run_status
 from migrator.errors import ExitCode
+from migrator.model.downtime import downtime
 from migrator.model.records import Record
 from migrator.model.state import RunState, StepStatus, fold
 from migrator.sanitize import clean_line
 
 _POLL_SECONDS = 0.2
 _PROGRESS_SECONDS = 5.0
+_STILL_SECONDS = 30.0
+"""What has not moved for this long is told again."""
 
 
 def follow(control: Control, folder: Path, *, as_json: bool, ended: tuple[str, ...] = ()) -> int:
@@ -70,7 +75,9 @@ class _Follower:
                 quiet_since = None
             time.sleep(_POLL_SECONDS)
         status = run_status(self._state, self._view.runbook, alive=False)
-        self._face.end({**status, "measured": self._state.measured}, self._view.folder)
+        window = downtime(self._state, self._view.runbook, datetime.now(UTC))
+        more = {"measured": self._state.measured, "downtime": asdict(window) if window else None}
+        self._face.end({**status, **more}, self._view.folder)
         sys.stdout.flush()
         return int(ExitCode.DONE) if status["state"] in self._ended else _exit_code(self._state, status)
 
@@ -128,7 +135,7 @@ class _JsonFace:
 class _PlainFace:
     def __init__(self, view: RunView) -> None:
         self._words = Words(view.runbook, view.expected_seconds())
-        self._last: dict[str, float] = {}
+        self._last: dict[str, tuple[float, str]] = {}
 
     def record(self, record: Record, state: RunState) -> None:
         for line in self._words.record(record, state):
@@ -136,9 +143,10 @@ class _PlainFace:
 
     def progress(self, state: RunState, progress: Mapping[str, Mapping[str, Any]]) -> None:
         now = time.monotonic()
-        for line, step in self._words.progress(state, progress):
-            if now - self._last.get(step, 0.0) >= _PROGRESS_SECONDS:
-                self._last[step] = now
+        for about, since, line in self._words.progress(state, progress, datetime.now(UTC)):
+            told, before = self._last.get(about, (-_STILL_SECONDS, ""))
+            if now - told >= (_PROGRESS_SECONDS if since != before else _STILL_SECONDS):
+                self._last[about] = (now, since)
                 print(clean_line(line))
 
     def end(self, status: Mapping[str, Any], folder: Path) -> None:

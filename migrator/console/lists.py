@@ -66,6 +66,9 @@ def print_status(control: StatusControl, folder: Path, *, as_json: bool) -> int:
     if status["step"]:
         print(f"  at        {status['phase']} / {status['step']}")
     print(f"  side      {side.get(status['point_of_no_return'], 'no point of no return in this runbook')}")
+    if status["downtime"]:
+        word = "users wait" if status["downtime"]["running"] else "users waited"
+        print(f"  downtime  {word} for {status['downtime']['seconds']:.0f} s in the maintenance window")
     if status["in_doubt"]:
         print(f"  in doubt  {', '.join(status['in_doubt'])}: probed before anything is sent again")
     if status["waiting"]["for"]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from migrator.engine.status import approval, describe_trouble
+from migrator.model.downtime import downtime
 from migrator.model.records import Kind, Record
 from migrator.model.runbook import PointOfNoReturn, Runbook, Step
 from migrator.model.state import RunState, StepStatus, seconds_between
@@ -145,19 +147,23 @@ class Words:
         return f"{minutes // 60} h {minutes % 60} min"
 
     def progress(
-        self, state: RunState, progress: Mapping[str, Mapping[str, Any]]
-    ) -> Iterator[tuple[str, str]]:
-        """A line for each step at work, and its id."""
+        self, state: RunState, progress: Mapping[str, Mapping[str, Any]], now: datetime
+    ) -> Iterator[tuple[str, str, str]]:
+        """A line for each step at work, for traffic and for the downtime: what it is about, since when, the line."""
+        at = self._clock(now.isoformat(), state)
         for step_id, row in progress.items():
             step = self._steps.get(step_id)
             if step is None or state.step(step_id).status is not StepStatus.RUNNING:
                 continue
             if row["at"] < state.step(step_id).started:
                 continue
-            yield f"{self._clock(row['at'], state)}   {step_id}: {self._amount(row)}", step_id
+            yield step_id, str(row["at"]), f"{at}   {step_id}: {self._amount(row)}"
         traffic = progress.get("@traffic")
         if traffic and not state.outcome and traffic.get("detail", {}).get("requests"):
-            yield f"{self._clock(traffic['at'], state)}   traffic: {traffic.get('message', '')}", "@traffic"
+            yield "@traffic", str(traffic["at"]), f"{at}   traffic: {traffic.get('message', '')}"
+        window = downtime(state, self._runbook, now)
+        if window and window.running:
+            yield "@downtime", now.isoformat(), f"{at} ! users wait for {self._took(window.seconds)}"
 
     @staticmethod
     def _amount(row: Mapping[str, Any]) -> str:
@@ -178,6 +184,9 @@ class Words:
             yield f"problem: {clean_line(status['problem'])}"
         if status["waiting"]["for"] and status["state"] == "waiting":
             yield f"waits for {status['waiting']['for']} {status['waiting']['until']}".rstrip()
+        if window := status["downtime"]:
+            word = "users wait for" if window["running"] else "users waited for"
+            yield f"{word} {self._took(window['seconds'])} in the maintenance window"
         traffic = status["measured"].get("traffic", {})
         if traffic.get("requests"):
             writes = traffic.get("writes", {})

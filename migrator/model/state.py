@@ -42,6 +42,7 @@ class StepState:
     tries: int = 0
     started: str = ""
     ended: str = ""
+    undone: str = ""
     seconds: float = 0.0
     key: str = ""
     baseline: Mapping[str, Any] = field(default_factory=dict)
@@ -219,6 +220,7 @@ def _fold_step(state: RunState, step: StepState, record: Record) -> None:  # noq
             step.status = StepStatus.UNDOING
         case Kind.UNDONE:
             step.status, step.effect_sent, step.approved, step.baseline = StepStatus.UNDONE, False, False, {}
+            step.undone = at
         case Kind.UNDO_FAILED:
             step.status, step.error = StepStatus.UNDO_FAILED, body.get("error") or {}
         case Kind.REPROVED:

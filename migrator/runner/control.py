@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ from migrator.journal import SqliteJournal
 from migrator.loading.migration import find_runbook, load_migration, shipped_runbooks
 from migrator.loading.runbook import load_runbook
 from migrator.loading.values import resolve_values
+from migrator.model.downtime import downtime
 from migrator.model.records import Kind, Record
 from migrator.model.runbook import Runbook
 from migrator.model.state import RunState, fold
@@ -136,7 +138,11 @@ class LocalControl:
     def status(self, folder: Path) -> dict[str, Any]:
         """status --json of a run."""
         state, runbook, alive = state_of(RunFolder(folder))
-        return run_status(state, runbook, alive=alive)
+        window = downtime(state, runbook, compose.SystemClock().now())
+        return {
+            **run_status(state, runbook, alive=alive),
+            "downtime": dataclasses.asdict(window) if window else None,
+        }
 
     def begin(self, target: str, mode: Literal["rehearse", "run"], options: StartOptions) -> Path:
         """Creates a run and starts its runner."""

@@ -10,11 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from migrator.model.downtime import downtime
 from migrator.model.runbook import Step
 from migrator.model.state import StepStatus
 from migrator.tui.choices import Choice, choices
 from migrator.tui.dialogs import Dialog
-from migrator.tui.facts import downtime, side_span
+from migrator.tui.facts import side_span
 from migrator.tui.orders import Request
 from migrator.tui.paint import Line, line, safe
 from migrator.tui.steptext import doubt_lines, evidence_lines, look_of, trouble_lines
@@ -66,7 +67,7 @@ class GateDialog(Dialog[bool]):
         rows += [line(("Yes  ", "good"), gate.yes), line(("No   ", "strong"), gate.no), line()]
         rows += self._costs()
         rows += [line(("Now  ", "head"), side_span(self._watch.status(), short=False))]
-        if window := downtime(self._watch, now):
+        if window := downtime(self._watch.state, self._watch.runbook, now):
             told = f"users wait for {duration(window.seconds)}" if window.running else "users do not wait"
             rows.append(line(("     ", ""), (told, "bad" if window.running else "dim")))
         if self._step.ponr is not None:

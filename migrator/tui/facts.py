@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from migrator.model.downtime import downtime
 from migrator.model.runbook import Step, StepKind
 from migrator.model.state import StepStatus, seconds_between
 from migrator.tui.paint import Line, Span
@@ -23,14 +24,6 @@ class Forecast:
     unknown: int
     path: frozenset[str]
     """Steps of the longest chain: when one of them is late, the end is late."""
-
-
-@dataclass(frozen=True)
-class Downtime:
-    """How long users have had to wait. `running` while they still do."""
-
-    seconds: float
-    running: bool
 
 
 def elapsed_seconds(watch: Watch, now: datetime) -> float:
@@ -110,28 +103,6 @@ def expected_words(found: Forecast, now: datetime) -> str:
     return text
 
 
-def downtime(watch: Watch, now: datetime) -> Downtime | None:
-    """The maintenance window: from the start of the step that opens it to the end of the one that closes it."""
-    opened = closed = None
-    for step in watch.runbook.steps():
-        state = watch.step(step)
-        if step.downtime == "starts" and state.started:
-            opened = moment(state.started)
-            if state.status is StepStatus.UNDONE:
-                closed = moment(_last_time(watch, step.id))
-        if step.downtime == "ends" and watch.step_status(step) is StepStatus.DONE:
-            closed = moment(state.ended)
-    if opened is None:
-        return None
-    end = closed or moment(watch.state.ended)
-    return Downtime(((end or now) - opened).total_seconds(), running=end is None)
-
-
-def _last_time(watch: Watch, step: str) -> str:
-    records = watch.of_step(step)
-    return records[-1].at if records else ""
-
-
 def side_span(status: Mapping[str, object], *, short: bool) -> Span:
     """Which side of the point of no return, in words."""
     side = status["point_of_no_return"]
@@ -173,7 +144,7 @@ def top_lines(watch: Watch, now: datetime, width: int, *, read_only: bool) -> li
             second.append((f"  {words}", ""))
         if found.decisions and not short:
             second.append((f" + {found.decisions} decision{'s' * (found.decisions > 1)}", "dim"))
-    if window := downtime(watch, now):
+    if window := downtime(watch.state, watch.runbook, now):
         word = "DOWN" if short else "USERS WAIT" if window.running else "users waited"
         if short and not window.running:
             word = "was down"

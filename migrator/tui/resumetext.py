@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from migrator.model.downtime import downtime
 from migrator.model.records import Kind
 from migrator.model.runbook import StepKind
 from migrator.model.state import StepStatus
-from migrator.tui.facts import downtime, mode_span
+from migrator.tui.facts import mode_span
 from migrator.tui.paint import Line, line
 from migrator.tui.steptext import doubt_in_short, trouble_lines
 from migrator.tui.watch import Watch
@@ -133,7 +134,7 @@ def _waiting(watch: Watch, now: datetime) -> list[Line]:
 
 def _danger(watch: Watch, now: datetime) -> list[Line]:
     rows: list[Line] = []
-    if (window := downtime(watch, now)) and window.running:
+    if (window := downtime(watch.state, watch.runbook, now)) and window.running:
         rows.append(line(("! USERS WAIT ", "bad"), (f"since {duration(window.seconds)}", "strong")))
     if watch.state.ponr:
         rows.append(

@@ -191,6 +191,47 @@ def test_progress_is_told_for_steps_at_work_and_not_too_often(
     assert told[0].endswith("network: 12 of 30 resources (12,345 of 30,000 rows)")
 
 
+def test_what_has_not_moved_is_told_again_only_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And always with the time of now: lines stand in the order of their times."""
+    runbook, rows = eventful()
+    intent = next(r.seq for r in rows if r.kind is Kind.INTENT and r.step == "network")
+    run = RecordedRun(tmp_path, runbook, rows[:intent], intent)
+    row = {"message": "comparing", "at": rows[intent].at}
+    run.rows_of_progress = {"network": row}
+    seconds = iter(range(0, 400, 2))
+    monkeypatch.setattr("migrator.console.follow.time.monotonic", lambda: next(seconds))
+    looks = [True] * 40
+    monkeypatch.setattr(run, "alive", lambda: bool(looks) and looks.pop())
+
+    def move() -> None:
+        if len(looks) == 20:
+            row["at"] = "2031-01-01T00:00:00+00:00"
+
+    run.look = move
+    watch(run)
+    told = [line for line in capsys.readouterr().out.splitlines() if "network: " in line]
+    # 80 seconds: at once, after 30, at the move 40 seconds in, and 30 seconds after it.
+    assert len(told) == 4
+    assert len({line[:8] for line in told}) <= 2
+
+
+def test_the_downtime_clock_runs_until_the_last_step_of_the_window(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runbook, rows = eventful()
+    window = {"load": "starts", "record": "ends"}
+    steps = tuple(replace(s, downtime=window.get(s.id, "")) for s in runbook.phases[0].steps)
+    runbook = replace(runbook, phases=(replace(runbook.phases[0], steps=steps),))
+    end = max(r.seq for r in rows if r.kind is Kind.INTENT and r.step == "load") + 1
+    watch(RecordedRun(tmp_path, runbook, rows[:end]))
+    assert "! users wait for " in capsys.readouterr().out
+    watch(RecordedRun(tmp_path, runbook, rows))
+    told = capsys.readouterr().out
+    assert re.search(r"^users waited for .* in the maintenance window$", told, re.MULTILINE)
+
+
 def test_ctrl_c_leaves_the_run_alone_and_says_how_to_come_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

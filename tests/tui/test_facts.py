@@ -9,12 +9,13 @@ import pytest
 from migrator.contracts.journal import Order
 from migrator.engine.book import Book
 from migrator.engine.decisions import Decisions, Policy
+from migrator.model.downtime import Downtime, downtime
 from migrator.model.records import Kind
 from migrator.model.runbook import StepKind
 from migrator.model.state import StepStatus
 from migrator.tui.asks import ask
 from migrator.tui.choices import built_upon, choices, users_of
-from migrator.tui.facts import downtime, elapsed_seconds, expected_words, forecast, top_lines
+from migrator.tui.facts import elapsed_seconds, expected_words, forecast, top_lines
 from migrator.tui.paint import plain
 from migrator.tui.resumetext import resume_lines
 from migrator.tui.steptext import commands_of, step_lines
@@ -54,14 +55,19 @@ def test_expected_end_names_its_range() -> None:
     assert expected_words(forecast(watch_of(ended), ended.clock), ended.clock) == ""
 
 
+def window_of(story: Story) -> Downtime | None:
+    watch = watch_of(story)
+    return downtime(watch.state, watch.runbook, story.clock)
+
+
 def test_downtime_runs_from_fence_to_cutover() -> None:
-    assert downtime(watch_of(Story().until("fence")), Story().clock) is None
+    assert window_of(Story().until("fence")) is None
     open_window = Story().until("fence").begin("fence").wait(42)
-    found = downtime(watch_of(open_window), open_window.clock)
+    found = window_of(open_window)
     assert found is not None
     assert (found.seconds, found.running) == (42, True)
     closed = Story().until("soak")
-    found = downtime(watch_of(closed), closed.clock)
+    found = window_of(closed)
     assert found is not None
     assert not found.running
 
@@ -71,7 +77,7 @@ def test_downtime_ends_when_the_fence_is_undone() -> None:
     story.add(Kind.UNDO_INTENT, step="fence")
     story.add(Kind.UNDONE, step="fence", checks=[])
     story.wait(100)
-    found = downtime(watch_of(story), story.clock)
+    found = window_of(story)
     assert found is not None
     assert not found.running
     assert found.seconds == pytest.approx(13)
