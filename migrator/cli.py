@@ -111,6 +111,11 @@ def _add_starting(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "resume", help="go on with a half-finished run (default: the latest unfinished)"
     )
     resume.add_argument("run", metavar="RUN", nargs="?", default="")
+    resume.add_argument(
+        "--look",
+        action="store_true",
+        help="only ask the world whether what is done still holds; nothing is sent",
+    )
     _add_leading(resume)
     resume.set_defaults(handler=_resume)
 
@@ -194,7 +199,9 @@ def _has_wizard() -> bool:
 
 
 def _screen(options: argparse.Namespace) -> bool:
-    plain = options.plain or options.json or getattr(options, "no_input", False)
+    plain = (
+        options.plain or options.json or any(getattr(options, name, False) for name in ("no_input", "look"))
+    )
     return not plain and _interactive() and _has_wizard()
 
 
@@ -252,6 +259,9 @@ def _resume(options: argparse.Namespace) -> int:
         from migrator.contracts.control import StartOptions
 
         run = _find(options.run, unfinished=True)
+        if options.look:
+            _control().resume(run.path, StartOptions(attended=False, only_look=True))
+            return run.path
         if _screen(options) and not (options.yes or options.confirm):
             # The wizard shows where the run stands first; a key starts the runner.
             return run.path
@@ -264,7 +274,7 @@ def _resume(options: argparse.Namespace) -> int:
         )
         return run.path
 
-    return _watch(options, find)
+    return _watch(options, find, ended=("waiting", "paused") if options.look else ())
 
 
 def _attach(options: argparse.Namespace) -> int:
@@ -277,6 +287,7 @@ def _watch(
     *,
     read_only: bool = False,
     opening: str = "reading the journal …",
+    ended: tuple[str, ...] = (),
 ) -> int:
     """Shows a run, on a screen that stands before the run is found or begun, or in lines."""
     if _screen(options):
@@ -286,7 +297,7 @@ def _watch(
         return run_view(LateControl(_control), where, read_only=read_only, opening=opening)
     from migrator.console.follow import follow
 
-    return follow(_control(), where(), as_json=options.json)
+    return follow(_control(), where(), as_json=options.json, ended=ended)
 
 
 def _find(name: str, *, unfinished: bool = False) -> RunFolder:

@@ -73,6 +73,12 @@ class Words:
                 yield "= paused after the steps at work"
             case Kind.CONTINUED:
                 yield "> going on"
+            case Kind.RUNNER_STOPPED if body.get("reason") == "looked":
+                asked = [
+                    s for s in state.steps.values() if str(s.reproved.get("at", "")) > state.runner["at"]
+                ]
+                hold = sum(bool(s.reproved["ok"]) for s in asked)
+                yield f"= looked, nothing was sent: {hold} of {len(asked)} done steps still hold"
             case Kind.RUNNER_STOPPED if body.get("error"):
                 yield f"! the runner stopped: {clean_line(str(body['error'].get('what')))}"
                 for key in ("detail", "next"):
@@ -88,7 +94,7 @@ class Words:
             case Kind.INTENT:
                 attempt = f" (attempt {body['attempt']})" if body["attempt"] > 1 else ""
                 yield f"> {step.title}{attempt}{self._expectation(step)}"
-            case Kind.PROBED if body.get("why") == "in_doubt":
+            case Kind.PROBED if body.get("why") in ("in_doubt", "look"):
                 yield f"? {step.title}: {body['verdict']} — {clean_line(str(body['evidence']))}"
             case Kind.OUTCOME if not body["ok"]:
                 yield f"! {step.title}: {clean_line(str(body['error']['what']))}"

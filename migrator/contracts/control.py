@@ -43,9 +43,11 @@ class ShippedRunbook:
 @dataclass(frozen=True)
 class StartOptions:
     """How to start or go on. `attended` keeps the runner alive for decisions; `yes` is `--yes`,
-    `confirm` a typed confirmation given in advance."""
+    `confirm` a typed confirmation given in advance. `only_look` asks the world whether what is done still holds,
+    and then stops."""
 
     attended: bool = True
+    only_look: bool = False
     yes: bool = False
     confirm: str = ""
     rows: int | None = None

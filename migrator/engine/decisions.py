@@ -30,13 +30,14 @@ class Policy:
     `auto_approve` is `--yes`; `rehearsal` lets it answer gates that allow it on a twin and takes the shorter
     waits; `confirm` is `--confirm`: it answers the one gate that asks for this very text, and outside a rehearsal
     nothing else answers a gate that asks for one. `attended` keeps the runner alive for decisions; otherwise it
-    stops when only those are left.
+    stops when only those are left. `only_look` asks the world about what is done or in doubt, and sends nothing.
     """
 
     auto_approve: bool = False
     confirm: str = ""
     rehearsal: bool = False
     attended: bool = False
+    only_look: bool = False
     max_parallel: int = 6
     longest_wait_seconds: float = 600.0
     reprove_after_seconds: float = 60.0

@@ -77,6 +77,8 @@ class Executor:
     def run(self) -> str:
         """Until done, aborted, failed, paused, waiting or stopped; the reason is also a record."""
         self._reprove()
+        if self._policy.only_look:
+            return self._look_at_doubts()
         self._go_on_undoing()
         while True:
             self._tick()
@@ -213,6 +215,12 @@ class Executor:
         for future in [self._pool.submit(_bound(self._protocol.reprove, step)) for step in work]:
             future.result()
 
+    def _look_at_doubts(self) -> str:
+        doubts = [s for s in self._runbook.steps() if self._book.step(s.id).status is StepStatus.IN_DOUBT]
+        for future in [self._pool.submit(_bound(self._protocol.look, step)) for step in doubts]:
+            future.result()
+        return "looked"
+
     def _go_on_undoing(self) -> None:
         """An undo that an earlier runner had under way is taken to its end."""
         for step in self._runbook.steps():
@@ -229,7 +237,7 @@ class Executor:
             return False
         proven = str(state.reproved.get("at") or state.ended)
         age = (self._clock.now() - datetime.fromisoformat(proven)).total_seconds()
-        return age > self._policy.reprove_after_seconds
+        return self._policy.only_look or age > self._policy.reprove_after_seconds
 
 
 def _bound(function: Callable[[Step], Any], step: Step) -> Callable[[], Any]:

@@ -227,13 +227,8 @@ class StepProtocol:
 
     def reprove(self, step: Step) -> bool:
         """Asks the world whether a DONE step still holds; BLOCKED with the evidence when it does not."""
-        action = self.action(step)
         state = self._book.step(step.id)
-        try:
-            params, _ = build_params(step, action.spec.params, self._book.state)
-            probe = action.probe(self._context(step, params, state.attempt, step.deadline_seconds))
-        except Exception as error:  # noqa: BLE001 - a probe that cannot answer is an UNKNOWN
-            probe = Probe(Verdict.UNKNOWN, f"the probe gave no answer: {describe(error)['what']}")
+        probe = self._ask(step)
         holds = probe.verdict is Verdict.OURS
         self._book.append(
             Kind.REPROVED, step=step.id, ok=holds, verdict=probe.verdict.value, evidence=probe.evidence
@@ -242,6 +237,19 @@ class StepProtocol:
             why = "it was done, but the world has changed since"
             self._blocked(step, state.attempt, why, probe.evidence, {})
         return holds
+
+    def look(self, step: Step) -> None:
+        """Asks the world about a step in doubt, keeps the answer, and decides nothing."""
+        if self.action(step).spec.effect is not EffectClass.READ:
+            self._note_probe(step, self._book.step(step.id).attempt, self._ask(step), "look")
+
+    def _ask(self, step: Step) -> Probe:
+        action, attempt = self.action(step), self._book.step(step.id).attempt
+        try:
+            params, _ = build_params(step, action.spec.params, self._book.state)
+            return action.probe(self._context(step, params, attempt, step.deadline_seconds))
+        except Exception as error:  # noqa: BLE001 - a probe that cannot answer is an UNKNOWN
+            return Probe(Verdict.UNKNOWN, f"the probe gave no answer: {describe(error)['what']}")
 
     def undo(self, step: Step) -> StepStatus:
         """Takes back what this run made in one step. `RollbackFailed` leaves it UNDO_FAILED."""

@@ -201,6 +201,7 @@ class LocalControl:
         before = _last_seq(folder)
         argv = [sys.executable, "-m", "migrator.runner", str(folder.path)]
         argv += ["--attended"] * options.attended + ["--yes"] * options.yes
+        argv += ["--look"] * options.only_look
         argv += [f"--confirm={options.confirm}"] if options.confirm else []
         log = folder.logs / "runner.log"
         start_detached(argv, log, folder.path)

@@ -36,11 +36,14 @@ from migrator.runner.reports import write_reports
 class Runner:
     """One runner process of one run."""
 
-    def __init__(self, folder: RunFolder, *, attended: bool, yes: bool, confirm: str) -> None:
+    def __init__(
+        self, folder: RunFolder, *, attended: bool, yes: bool, confirm: str, only_look: bool = False
+    ) -> None:
         self._folder = folder
         self._attended = attended
         self._yes = yes
         self._confirm = confirm
+        self._only_look = only_look
         self._interrupted = threading.Event()
         self._executor: Executor | None = None
         self._signalled = False
@@ -127,6 +130,7 @@ class Runner:
             confirm=self._confirm,
             rehearsal=rehearsal is not None,
             attended=self._attended,
+            only_look=self._only_look,
             who=whoami(),
             host=hostname(),
         )
@@ -194,11 +198,18 @@ def main(argv: list[str]) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--attended", action="store_true")
     parser.add_argument("--yes", action="store_true")
+    parser.add_argument("--look", action="store_true")
     parser.add_argument("--confirm", default="")
     options = parser.parse_args(argv)
     os.umask(PRIVATE_UMASK)
     folder = RunFolder(options.folder.resolve())
-    runner = Runner(folder, attended=options.attended, yes=options.yes, confirm=options.confirm)
+    runner = Runner(
+        folder,
+        attended=options.attended,
+        yes=options.yes,
+        confirm=options.confirm,
+        only_look=options.look,
+    )
     signal.signal(signal.SIGTERM, runner.on_signal)
     signal.signal(signal.SIGINT, runner.on_signal)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -27,19 +27,30 @@ class ResumeScreen(Dialog[str]):
     widest = 130
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,r", "go_on", show=False),
+        Binding("w", "ask_the_world", show=False),
         Binding("o", "look", show=False),
         Binding("q", "leave", show=False),
     ]
 
-    def __init__(self, watch: Watch, lead: Lead) -> None:
+    def __init__(self, watch: Watch, lead: Lead, ask_the_world: Lead) -> None:
         super().__init__()
         self._watch = watch
         self._lead = lead
+        self._ask = ask_the_world
+        self._asking = False
+        self._asked_after = 0
 
     def on_mount(self) -> None:
         """Waiting times go on."""
         super().on_mount()
-        self.set_interval(0.5, self.redraw)
+        self.set_interval(0.5, self._tick)
+
+    def _tick(self) -> None:
+        state = self._watch.state
+        if self._asking and state.stopped and int(state.runner.get("seq", 0)) > self._asked_after:
+            self._asking = False
+            self.tell(self.keys())
+        self.redraw()
 
     def heading(self) -> str:
         """The title."""
@@ -54,22 +65,40 @@ class ResumeScreen(Dialog[str]):
         return line(
             ("Enter", "key"),
             " go on   ",
+            ("w", "key"),
+            " ask the world first   ",
             ("o", "key"),
             " only look   ",
             ("Esc", "key"),
-            " back, nothing is started",
+            " back",
         )
 
     @work(exclusive=True)
     async def action_go_on(self) -> None:
         """Starts a runner, unless there is one."""
+        if self._asking:
+            return self.tell(
+                line(("The world is still being asked. Enter goes on when it has answered.", "ask"))
+            )
         if not self._watch.alive and not self._watch.state.outcome:
             self.tell(line(("Starting a runner …", "busy")))
             refused = await self._lead()
             if refused:
                 self.tell(line(("It could not be started: ", "bad"), refused))
-                return
+                return None
         self.dismiss("go on")
+        return None
+
+    @work(exclusive=True)
+    async def action_ask_the_world(self) -> None:
+        """Whether what is done still holds, and what became of what is in doubt. Nothing is sent."""
+        if self._watch.alive or self._watch.state.outcome or self._asking:
+            return
+        self._asking, self._asked_after = True, int(self._watch.state.runner.get("seq", 0))
+        self.tell(line(("Asking the world; nothing is sent …", "busy")))
+        if refused := await self._ask():
+            self._asking = False
+            self.tell(line(("It could not be asked: ", "bad"), refused))
 
     def action_look(self) -> None:
         """Only looks."""

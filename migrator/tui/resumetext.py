@@ -47,7 +47,8 @@ def _who(watch: Watch, now: datetime) -> list[Line]:
         rows.append(line(("last led   ", "head"), f"by {told}; last sign {clock_seconds(last, now)}"))
     why = watch.state.stopped.get("reason")
     if not watch.alive:
-        told = f"it stopped: {why}" if why else "it ended without a word: killed, or the machine down"
+        stopped = "it only asked the world" if why == "looked" else f"it stopped: {why}"
+        told = stopped if why else "it ended without a word: killed, or the machine down"
         rows.append(line(("runner     ", "head"), (told, "ask" if why else "bad")))
     return rows
 
@@ -78,9 +79,16 @@ def _changed(watch: Watch, now: datetime) -> list[Line]:
     changed = [
         s for s in watch.runbook.steps() if watch.step(s).reproved and not watch.step(s).reproved.get("ok")
     ]
+    asked = [watch.step(s).reproved for s in watch.runbook.steps() if watch.step(s).reproved]
+    fresh = [found for found in asked if str(found["at"]) > str(watch.state.runner.get("at", ""))]
     if not changed:
-        told = "nothing found so far" if watch.alive else "not known until the run goes on"
-        return [line(("~ changed  ", "head"), (told, "dim"))]
+        told = "not known; w asks the world, and nothing is sent"
+        if fresh:
+            last = clock_seconds(max(str(found["at"]) for found in fresh), now)
+            told = f"nothing: {plural(len(fresh), 'done step')} asked, all as they were left ({last})"
+        elif watch.alive:
+            told = "nothing found so far"
+        return [line(("~ changed  ", "head"), (told, "good" if fresh else "dim"))]
     rows = []
     for step in changed:
         found = watch.step(step).reproved
@@ -166,7 +174,8 @@ def next_lines(watch: Watch) -> list[Line]:
         steps.append(follow)
     rows.append(line(("Enter ", "key"), f"goes on: {steps[0]}"))
     rows += [line(f"      then {told}") for told in steps[1:]]
-    rows.append(line(("o     ", "key"), "only looks; nothing is started"))
+    rows.append(line(("w     ", "key"), "asks the world first, and sends nothing"))
+    rows.append(line(("o     ", "key"), "only looks at the journal; nothing is started"))
     return [*rows, line(("Esc   ", "key"), "back; the run stays as it is")]
 
 

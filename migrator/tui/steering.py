@@ -49,7 +49,7 @@ class Steering(RunBase):
             return
         from migrator.tui.resume import ResumeScreen
 
-        self.app.push_screen(ResumeScreen(watch, self._lead), self._resumed)
+        self.app.push_screen(ResumeScreen(watch, self._lead, self._ask_the_world), self._resumed)
 
     def _resumed(self, answer: str | None) -> None:
         if answer is None:
@@ -57,9 +57,15 @@ class Steering(RunBase):
 
     async def _lead(self) -> str:
         """Starts a runner; gives why it could not be, or empty."""
+        return await self._start(StartOptions(attended=True))
 
+    async def _ask_the_world(self) -> str:
+        """Starts a runner that only looks; gives why it could not be, or empty."""
+        return await self._start(StartOptions(attended=False, only_look=True))
+
+    async def _start(self, options: StartOptions) -> str:
         try:
-            await aside(lambda: self.control.resume(self.folder, StartOptions(attended=True)))
+            await aside(lambda: self.control.resume(self.folder, options))
         except Exception as error:  # noqa: BLE001 - shown to the operator
             what, detail, then = words_of(error)
             return "\n".join(part for part in (what, detail, then) if part)
@@ -117,7 +123,7 @@ class Steering(RunBase):
             return
         from migrator.tui.resume import ResumeScreen
 
-        self.app.push_screen(ResumeScreen(watch, self._lead))
+        self.app.push_screen(ResumeScreen(watch, self._lead, self._ask_the_world))
 
     def action_decide(self) -> None:
         """Opens the decision that is wanted."""

@@ -244,6 +244,30 @@ def test_what_was_done_long_ago_is_proven_again_and_not_executed() -> None:
     assert stage.step("a").reproved["ok"] is True
 
 
+def test_only_looking_asks_about_what_is_done_or_in_doubt_and_sends_nothing() -> None:
+    cut = book(step("a"), step("b", needs=("a",)), step("c", needs=("b",)))
+    stage = Stage(cut, b=Part(applies=[SimulatedCrash()]))
+    with pytest.raises(SimulatedCrash):
+        stage.start()
+    stage.calls.clear()
+    stage.order("retry", "b")
+    assert stage.start(Policy(only_look=True)) == "looked"
+    assert stage.calls == ["probe a", "probe b"]
+    assert stage.step("a").reproved["ok"] is True
+    assert stage.step("b").status is StepStatus.IN_DOUBT
+    assert stage.step("b").evidence == "looked"
+    assert len(stage.journal.inbox) == 1
+    assert stage.start() == "done"
+
+
+def test_only_looking_finds_what_has_changed() -> None:
+    stage = proven()
+    stage.parts["a"].exists = False
+    assert stage.start(Policy(only_look=True)) == "looked"
+    assert stage.calls == ["probe a"]
+    assert stage.step("a").status is StepStatus.BLOCKED
+
+
 def test_what_was_done_a_moment_ago_is_not_asked_again() -> None:
     stage = proven()
     stage.clock.time += timedelta(seconds=50)

@@ -310,6 +310,8 @@ class StoryControl:
     resumed: list[Path] = field(default_factory=list)
     begun: list[tuple[str, str]] = field(default_factory=list)
     trouble: MigratorError | None = None
+    gone: str = ""
+    """A done step that the world no longer holds."""
 
     def runs(self) -> Sequence[RunSummary]:
         return [summary(story) for story in self.stories]
@@ -331,8 +333,17 @@ class StoryControl:
         if story.alive:
             return False
         self.resumed.append(folder)
-        story.alive = True
         story.add(Kind.RUNNER_STARTED, pid=99, host="deck", who="noor")
+        if options.only_look:
+            story.wait(4)
+            done = {r.step: True for r in story.records if r.kind is Kind.DONE}
+            for step in [s for s in story.runbook.steps() if s.action and done.get(s.id)]:
+                gone = step.id == self.gone
+                evidence = "it is not there any more" if gone else "there, whole"
+                story.add(Kind.REPROVED, step=step.id, ok=not gone, verdict="ours", evidence=evidence)
+            story.add(Kind.RUNNER_STOPPED, reason="looked", error=None)
+        else:
+            story.alive = True
         return True
 
     def _story(self, folder: Path) -> Story:

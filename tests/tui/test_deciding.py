@@ -289,6 +289,25 @@ def test_resume_only_looks_with_o_and_goes_on_later() -> None:
     play_story(control.stories[0], act, control=control)
 
 
+@pytest.mark.parametrize(
+    ("gone", "told"), [("", "all as they were left"), ("network", "network: it is not there any more")]
+)
+def test_resume_asks_the_world_first_and_goes_on_later(gone: str, told: str) -> None:
+    control = dead()
+    control.gone = gone
+
+    async def act(seat: Seat) -> None:
+        assert "w asks the world" in seat.body()
+        await seat.press("w")
+        await seat.until(lambda: told in seat.body())
+        await seat.until(lambda: "ask the world first" in seat.told())
+        assert not control.stories[0].alive
+        await seat.press("enter")
+        await seat.until(lambda: control.stories[0].alive)
+
+    play_story(control.stories[0], act, control=control)
+
+
 @pytest.mark.parametrize("key", ["escape", "q", "ctrl+c"])
 def test_resume_back_starts_nothing(key: str) -> None:
     control = dead()
