@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,13 +39,18 @@ class SecretStore(Protocol):
         ...
 
 
+def _nothing() -> None:
+    """Nothing was opened."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """Endpoints, credentials and routes of a run. None for a field means: as the machine has it.
 
     `aws_credentials` are access key id and secret. `dns_resolvers` and `dns_authoritative` are (address, port);
     None means the system's resolvers and the zone's own name servers. `ca_file` is trusted beside the
-    system's authorities. `guard_file` receives refused connections when only loopback is allowed.
+    system's authorities. `guard_file` receives refused connections when only loopback is allowed. `close` lets go
+    of what was opened for `reach`.
     """
 
     account: str
@@ -59,3 +65,4 @@ class Surroundings:
     guard_file: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
     """More environment for child processes that speak to AWS."""
+    close: Callable[[], None] = _nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from migrator.tools.process import LocalProcesses
 from migrator.tools.reach import DirectReach, LabReach
 from migrator.tools.secret_store import ReferencedSecrets
 from migrator.tools.terraform import TerraformTool
+from migrator.tools.tunnel import VARIABLE, TunnelReach
 
 PLUGINS = "migrator.actions"
 
@@ -92,14 +94,24 @@ def versions(found: Tools) -> dict[str, str]:
     return {"migrator": __version__, "terraform": terraform}
 
 
-def real_surroundings(region: str) -> Surroundings:
-    """The machine as it is: its credentials, its resolvers, direct routes. The account is asked of AWS."""
-    profile = os.environ.get("AWS_PROFILE") or None
-    unknown = Surroundings(account="", region=region, reach=DirectReach(), aws_profile=profile)
-    identity = BotoAws(unknown).call("sts", "get_caller_identity")
-    return Surroundings(
-        account=str(identity["Account"]), region=region, reach=DirectReach(), aws_profile=profile
+def real_surroundings(region: str, folder: Path) -> Surroundings:
+    """The machine as it is: its credentials, its resolvers, its routes. The account is asked of AWS.
+
+    Private addresses are reached by the operator's tunnel, if the environment names one; `folder` (0700) keeps
+    what is known of it. An endpoint of the operator's own holds for Terraform too, as boto3 has it.
+    """
+    unknown = Surroundings(
+        account="",
+        region=region,
+        reach=DirectReach(),
+        aws_profile=os.environ.get("AWS_PROFILE") or None,
+        aws_endpoint=os.environ.get("AWS_ENDPOINT_URL") or None,
     )
+    if command := os.environ.get(VARIABLE, ""):
+        tunnel = TunnelReach(command, folder)
+        unknown = dataclasses.replace(unknown, reach=tunnel, close=tunnel.close)
+    identity = BotoAws(unknown).call("sts", "get_caller_identity")
+    return dataclasses.replace(unknown, account=str(identity["Account"]))
 
 
 def lab_surroundings(manifest: Manifest, guard_file: Path) -> Surroundings:

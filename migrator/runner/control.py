@@ -152,7 +152,7 @@ class LocalControl:
         values, _ = resolve_values(runbook, given, mode, file=str(path))
         account, region = "", str(values.get("region") or os.environ.get("AWS_REGION") or DEFAULT_REGION)
         if mode == "run":
-            account = compose.real_surroundings(region).account
+            account = compose.real_surroundings(region, base).account
         folder = new_run(base, runbook.name)
         _write_private(folder.runbook, path.read_bytes())
         if mode == "rehearse":

@@ -93,12 +93,15 @@ class Runner:
         if book.state.aborted or "traffic" in book.state.measured:
             return self._conclude(book, runbook, rehearsal, "aborted" if book.state.aborted else "done")
         surroundings = self._surroundings(book, runbook, rehearsal)
-        return self._execute(book, runbook, rehearsal, surroundings)
+        try:
+            return self._execute(book, runbook, rehearsal, surroundings)
+        finally:
+            surroundings.close()
 
     def _surroundings(self, book: Book, runbook: Runbook, rehearsal: Rehearsal | None) -> Surroundings:
         state = book.state
         if rehearsal is None:
-            found = compose.real_surroundings(state.region)
+            found = compose.real_surroundings(state.region, self._folder.work("@shared"))
             if found.account != state.account:
                 raise Refused(
                     f"the credentials are for account {found.account}, this run belongs to {state.account}",

@@ -33,9 +33,13 @@ def environment(surroundings: Surroundings, cli_config: Path, data: Path) -> dic
         "AWS_DEFAULT_REGION": surroundings.region,
     }
     if surroundings.aws_endpoint:
-        # An emulator: nothing of the machine's own AWS settings may reach it.
+        own["AWS_ENDPOINT_URL"] = surroundings.aws_endpoint
+    if surroundings.aws_credentials is not None:
+        # Credentials are given: nothing of this machine's own AWS configuration may mix in.
+        key, secret = surroundings.aws_credentials
         own |= {
-            "AWS_ENDPOINT_URL": surroundings.aws_endpoint,
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret.reveal(),
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -45,15 +49,10 @@ def environment(surroundings: Surroundings, cli_config: Path, data: Path) -> dic
         kept = allowed_environment(prefixes=_AWS_PREFIXES)
         for name in _NOT_FROM_OUTSIDE:
             kept.pop(name, None)
-    if surroundings.aws_credentials is not None:
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            kept.pop(name, None)
-        key, secret = surroundings.aws_credentials
-        own |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret.reveal()}
-    elif surroundings.aws_profile:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-            kept.pop(name, None)
-        own["AWS_PROFILE"] = surroundings.aws_profile
+        if surroundings.aws_profile:
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+                kept.pop(name, None)
+            own["AWS_PROFILE"] = surroundings.aws_profile
     if surroundings.ca_file is not None:
         own["AWS_CA_BUNDLE"] = str(surroundings.ca_file)
     return {**kept, **own, **surroundings.environment}
