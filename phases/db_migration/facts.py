@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from migrator.contracts.action import ActionSpec, Check, Preview, Probe, Verdict, Verification
 from migrator.contracts.context import StepContext
+from migrator.contracts.params import SecretRef
 from migrator.contracts.postgres import Database, Session
 from migrator.errors import Refused
 from migrator.model.runbook import EffectClass
+from migrator.secrets import REDACTOR
 
 _MINIMUM_VERSION = 120_000
 # PostgreSQL's own, and trusted ones that a master user may create himself; RDS offers all of them.
@@ -21,10 +23,12 @@ _EXTENSIONS = (
 
 @dataclass(frozen=True)
 class SourceDatabaseParams:
-    """`extensions_allowed`: further extensions that the target is known to offer."""
+    """`extensions_allowed`: further extensions that the target is known to offer. The application's password is only
+    compared with names."""
 
     source: Database
     application_role: str = ""
+    application_password: SecretRef | None = None
     extensions_allowed: tuple[str, ...] = ()
 
 
@@ -86,6 +90,7 @@ class SourceDatabase:
             Check("extensions exist on the target", not unknown, ", ".join(unknown) or ", ".join(extensions)),
             Check("every table can be read", not unreadable, ", ".join(unreadable)),
             *_rights(session, params.application_role),
+            _passwords(ctx, session),
         ]
         not_carried = [
             str(name)
@@ -113,6 +118,21 @@ def _client(ctx: StepContext[SourceDatabaseParams], version: int) -> Check:
         return Check(name, True, ctx.tools.postgres.programs(version // 10_000).version)
     except Refused as error:
         return Check(name, False, str(error))
+
+
+def _passwords(ctx: StepContext[SourceDatabaseParams], session: Session) -> Check:
+    """A known password is masked wherever it is written: as a part of a name it would mask the name."""
+    for reference in (ctx.params.source.password, ctx.params.application_password):
+        if reference:
+            ctx.tools.secrets.resolve(reference)
+    rows = session.query(
+        "SELECT current_database() UNION SELECT nspname FROM pg_namespace UNION SELECT rolname FROM pg_roles "
+        "UNION SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+    )
+    found = any(REDACTOR.scrub(str(name)) != name for (name,) in rows)
+    why = "one is a part of the name of a database, schema, table or role: change it before the move"
+    return Check("passwords are not names", not found, why if found else "")
 
 
 def _unreadable(session: Session) -> list[str]:

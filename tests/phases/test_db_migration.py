@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from migrator.contracts.params import SecretRef
 from migrator.errors import Refused
+from migrator.secrets import REDACTOR, Secret
 from phases.db_migration import (
     ApplicationRole,
     Compare,
@@ -32,7 +34,7 @@ from phases.db_migration.fence import FenceParams
 from phases.db_migration.restore import RestoreParams
 from phases.db_migration.sequences import SequencesParams
 from phases.db_migration.swap import SwapParams
-from tests.phases.database_steps import Bench, perform
+from tests.phases.database_steps import Bench, Surroundings, perform
 from tests.postgres_lab import Lab
 
 pytestmark = pytest.mark.engine
@@ -95,6 +97,24 @@ def test_preflight_facts(bench: Bench) -> None:
     assert found.ok, found.checks
     assert found.outputs["tables"] == 12
     assert found.outputs["not_carried"] == ["event trigger note_ddl", "publication figures"]
+
+
+@pytest.mark.parametrize(
+    ("password", "green"), [("devices", False), ("habitcraft", False), ("users", True), ("abits_x", True)]
+)
+def test_a_password_that_is_a_name_would_mask_it(
+    bench: Bench, password: str, green: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of five characters and less are never masked."""
+    monkeypatch.setattr(REDACTOR, "_values", set(REDACTOR._values))
+    monkeypatch.setattr(REDACTOR, "_pattern", REDACTOR._pattern)
+    params = SourceDatabaseParams(bench.source, APPLICATION, SecretRef("env:NAME"))
+    ctx = bench.context("facts", params)
+    named = Surroundings({}, {**bench.surroundings().secrets, "env:NAME": Secret(password)})
+    found = SourceDatabase().verify(replace(ctx, tools=replace(ctx.tools, secrets=named)))
+    (check,) = [check for check in found.checks if check.name == "passwords are not names"]
+    assert check.ok is green
+    assert password not in check.detail
 
 
 def test_whole_move(bench: Bench) -> None:
