@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from importlib import import_module
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -106,6 +107,7 @@ class RunScreen(Steering, Habits):
         self._view: RunView | None = None
         self._feed = Feed(control, where, self)
         self._opening = opening
+        self._there = isinstance(where, Path)
         self._asked_before = ""
         self._second = 0
         self._painted: dict[str, list[Line]] = {}
@@ -143,6 +145,7 @@ class RunScreen(Steering, Habits):
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
+        self._there = True
         self._view = message.view
         self.folder = message.view.folder
         self.known = Watch(self.folder, message.runbook, message.expected)
@@ -160,6 +163,13 @@ class RunScreen(Steering, Habits):
         self.redraw()
         self.offer_resume()
 
+    def action_detach(self) -> None:
+        """Leaves; not while the run is being begun, for then nobody would know of it."""
+        if self._there:
+            super().action_detach()
+        else:
+            self.app.notify("One moment: the run is not there yet.", markup=False, timeout=2)
+
     @on(NotThere)
     def _not_there(self, message: NotThere) -> None:
         from migrator.tui.app import MigratorApp
@@ -169,6 +179,7 @@ class RunScreen(Steering, Habits):
 
     @on(Lost)
     def _lost(self, message: Lost) -> None:
+        self._there = True
         what, detail, then = words_of(message.error)
         from migrator.tui.dialogs import Tell, told_error
 

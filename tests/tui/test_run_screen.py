@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from migrator.errors import JournalDamaged
 from migrator.model.records import Kind
 from migrator.tui.logview import LogView
+from migrator.tui.run import RunScreen
 from tests.tui.driving import LARGE, SMALL, Seat, play, play_story
 from tests.tui.story import Story, StoryControl
 
@@ -358,6 +360,29 @@ def test_q_leaves_and_the_run_goes_on() -> None:
 
     play_story(story, act)
     assert story.alive
+
+
+def test_a_run_that_is_being_begun_is_not_left_alone() -> None:
+    """The screen stands before the run does: leaving then would leave a run that nobody knows of."""
+    control = StoryControl([busy()])
+    may_begin = threading.Event()
+
+    def begin() -> Path:
+        assert may_begin.wait(10)
+        return control.stories[0].folder
+
+    async def act(seat: Seat) -> None:
+        await seat.sees("preparing the rehearsal")
+        await seat.press("q")
+        await seat.sees("the run is not there yet")
+        may_begin.set()
+        await seat.until(lambda: seat.run.known is not None)
+        assert seat.run.folder == control.stories[0].folder
+        await seat.press("q")
+        await seat.until(lambda: len(seat.app.screen_stack) == 1)
+
+    opening = "preparing the rehearsal …"
+    play(lambda: RunScreen(control, begin, read_only=False, opening=opening), act)
 
 
 def test_the_report_is_read_and_kept(tmp_path: Path) -> None:
