@@ -374,7 +374,7 @@ def test_a_run_that_is_being_begun_is_not_left_alone() -> None:
     async def act(seat: Seat) -> None:
         await seat.sees("preparing the rehearsal")
         await seat.press("q")
-        await seat.sees("the run is not there yet")
+        await seat.sees("One moment")
         may_begin.set()
         await seat.until(lambda: seat.run.known is not None)
         assert seat.run.folder == control.stories[0].folder
