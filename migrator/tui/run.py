@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from importlib import import_module
 from pathlib import Path
@@ -41,6 +42,7 @@ TABS: tuple[tuple[Tab, str, str], ...] = (
     ("journal", "Journal", "Journal"),
 )
 _REDRAW_SECONDS = 0.25
+_COLLECT = (700, 10, 25)
 _WIDE_COLUMNS, _WIDE_ROWS = 120, 36
 
 
@@ -153,7 +155,8 @@ class RunScreen(Steering, Habits):
 
         if isinstance(self.app, MigratorApp):
             self.app.last = self.known
-        threading.Thread(target=_load_the_rest, name="loader", daemon=True).start()
+        if not self.app.is_headless:
+            threading.Thread(target=_settle, name="settling", daemon=True).start()
 
     @on(Fetched)
     def _fetched(self, message: Fetched) -> None:
@@ -396,7 +399,11 @@ class RunScreen(Steering, Habits):
         self.query_one(StepTree).focus()
 
 
-def _load_the_rest() -> None:
-    """Boxes and the palette, so that the first key that opens one is answered as fast as the next."""
+def _settle() -> None:
+    """After the first frames: the first key that opens a box is answered as fast as the next, and so are all keys."""
     for name in ("dialogs", "deciding", "resume", "reporting", "runkeys", "palette"):
         import_module(f"migrator.tui.{name}")
+    # The framework keeps some hundred thousand small objects as a cache of what is painted. Walking them all takes
+    # 100 ms, in which no key is answered: what stays for ever is left out, and the rest is walked less often.
+    gc.freeze()
+    gc.set_threshold(*_COLLECT)
