@@ -118,7 +118,8 @@ class Words:
             case Kind.GATE_OPENED:
                 red = [c for c in body["checks"] if not c["ok"]]
                 yield f"? {step.title}: {clean_line(str(body['question']))}"
-                yield f"  evidence: {len(body['checks']) - len(red)} of {len(body['checks'])} green"
+                if body["checks"]:
+                    yield f"  evidence: {len(body['checks']) - len(red)} of {len(body['checks'])} green"
                 for check in red:
                     yield f"  red: {clean_line(check['name'])}: {clean_line(check['detail'])}"
                 yield f"  yes: {clean_line(str(body['yes']))}"
