@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,31 +19,69 @@ POLL_SECONDS = 0.15
 _LONGEST_RAW_LINE = 256 << 10
 
 
-class Lines(Message):
-    """Lines that were added to a file, cleaned. `fresh` when the view must begin anew."""
+Files = tuple[tuple[str, Path], ...]
+"""Log files with the name that stands before their lines when there are several."""
+_STAMP = len("02:00:00.000 ")
 
-    def __init__(self, path: Path, lines: list[str], *, fresh: bool) -> None:
+
+class Lines(Message):
+    """Lines that were added to the files, cleaned. `fresh` when the view must begin anew."""
+
+    def __init__(self, lines: list[str], *, fresh: bool) -> None:
         super().__init__()
-        self.path = path
         self.lines = lines
         self.fresh = fresh
 
 
+class _Reader:
+    """One file from where it was read last; it may not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._rest = b""
+
+    def read(self) -> tuple[list[str], bool]:
+        """Whole new lines, and whether the file was cut and begins anew after them."""
+        if self._file is None:
+            if not self._path.exists():
+                return [], False
+            self._file = self._path.open("rb")
+        skipped = _skip_backlog(self._file)
+        if skipped:
+            self._rest = b""
+        data = self._file.read(BATCH_BYTES)
+        lines, self._rest = split(self._rest + data)
+        if skipped:
+            lines.insert(0, f"… {skipped >> 20} MiB are not shown here; they are in {self._path}")
+        if len(data) < BATCH_BYTES and _truncated(self._file, self._path):
+            self._file.seek(0)
+            self._rest = b""
+            return lines, True
+        return lines, False
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._file is not None:
+            self._file.close()
+
+
 class LogTail:
-    """Reads one file at a time; `follow` changes it."""
+    """Reads one log, or several together in the order of their times; `follow` changes which."""
 
     def __init__(self, target: MessagePump) -> None:
         self._target = target
-        self._wanted: Path | None = None
+        self._wanted: Files = ()
         self._changed = threading.Event()
         self._stopped = False
+        self._readers: dict[tuple[str, Path], _Reader] = {}
         self._thread = threading.Thread(target=self._run, name="log tail", daemon=True)
 
-    def follow(self, path: Path) -> None:
-        """From now on this file; it may not exist yet."""
-        if path == self._wanted:
+    def follow(self, files: Files) -> None:
+        """From now on these; they may not exist yet. What is only added to several is read beside them."""
+        if files == self._wanted:
             return
-        self._wanted = path
+        self._wanted = files
         self._changed.set()
         if not self._thread.is_alive() and not self._stopped:
             self._thread.start()
@@ -58,36 +96,57 @@ class LogTail:
     def _run(self) -> None:
         while not self._stopped:
             self._changed.clear()
-            if self._wanted is not None:
-                try:
-                    self._follow(self._wanted)
-                except OSError as error:
-                    told = [f"the log cannot be read: {error.strerror}"]
-                    self._target.post_message(Lines(self._wanted, told, fresh=True))
-                    self._changed.wait(1.0)
+            try:
+                self._follow(self._wanted)
+            except OSError as error:
+                self._let_go()
+                told = [f"the log cannot be read: {error.strerror}"]
+                self._target.post_message(Lines(told, fresh=True))
+                self._changed.wait(1.0)
+        self._let_go()
 
-    def _follow(self, path: Path) -> None:
-        self._target.post_message(Lines(path, [], fresh=True))
-        while not path.exists():
-            if self._changed.wait(POLL_SECONDS):
-                return
-        with path.open("rb") as file:
-            rest = b""
-            while not self._changed.is_set():
-                skipped = _skip_backlog(file)
-                if skipped:
-                    rest = b""
-                data = file.read(BATCH_BYTES)
-                lines, rest = split(rest + data)
-                if skipped:
-                    lines.insert(0, f"… {skipped >> 20} MiB are not shown here; they are in {path}")
-                if lines:
-                    self._target.post_message(Lines(path, lines, fresh=False))
-                if len(data) < BATCH_BYTES and _truncated(file, path):
-                    self._target.post_message(Lines(path, [], fresh=True))
-                    file.seek(0)
-                    rest = b""
-                self._changed.wait(POLL_SECONDS)
+    def _let_go(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        self._readers = {}
+
+    def _follow(self, wanted: Files) -> None:
+        known = set(self._readers)
+        if len(known) < 2 or not known <= set(wanted):
+            self._let_go()
+            self._target.post_message(Lines([], fresh=True))
+        for found in wanted:
+            if found not in self._readers:
+                self._readers[found] = _Reader(found[1])
+        while not self._changed.is_set():
+            self._read(several=len(wanted) > 1)
+            self._changed.wait(POLL_SECONDS)
+
+    def _read(self, *, several: bool) -> None:
+        batch: list[tuple[str, str]] = []
+        for (name, _), reader in self._readers.items():
+            lines, anew = reader.read()
+            batch += _timed(name if several else "", lines)
+            if anew and not several:
+                self._target.post_message(Lines([], fresh=True))
+                batch = []
+        if several:
+            batch.sort(key=lambda found: found[0])
+        if batch:
+            self._target.post_message(Lines([line for _, line in batch], fresh=False))
+
+
+def _timed(name: str, lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Lines with their times, or that of the line before; the name, if there is one, stands behind the time."""
+    time = ""
+    for line in lines:
+        if not name:
+            yield "", line
+        elif line[2:3] == ":" and line[_STAMP - 1 : _STAMP] == " ":
+            time = line[:_STAMP]
+            yield time, f"{time}{name}: {line[_STAMP:]}"
+        else:
+            yield time, f"{' ' * _STAMP}{name}: {line}"
 
 
 def _skip_backlog(file: BinaryIO) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from migrator.tui.logtail import Lines, LineStore, LogTail
+from migrator.tui.logtail import Files, Lines, LineStore, LogTail
 from migrator.tui.paint import Line, Span, line
 from migrator.tui.rows import Rows
 
@@ -38,7 +37,6 @@ class LogView(Rows):
         super().__init__(id=id, classes=classes)
         self.store = LineStore()
         self._following = True
-        self.path: Path | None = None
         self.needle = ""
         self.only_matching = False
         self.commands: list[str] = []
@@ -57,9 +55,9 @@ class LogView(Rows):
             self._following = value
             self.post_message(Stands())
 
-    def show_file(self, path: Path) -> None:
-        """Follows this file."""
-        self._tail.follow(path)
+    def show_files(self, files: Files) -> None:
+        """Follows one log, or several together."""
+        self._tail.follow(files)
 
     def on_unmount(self) -> None:
         """Ends the reading thread."""
@@ -69,7 +67,6 @@ class LogView(Rows):
         """New lines have come."""
         message.stop()
         if message.fresh:
-            self.path = message.path
             self.store.clear()
             self.commands, self._matches, self._widest, self.cursor = [], [], 0, 0
         self._take(message.lines)

@@ -95,6 +95,7 @@ class RunScreen(Steering, Habits):
         Binding("y", "copy", show=False),
         Binding("Y", "copy_all", show=False),
         Binding("e", "edit", show=False),
+        Binding("a", "all_logs", show=False),
         Binding("z", "zoom", show=False),
         Binding("R", "report", show=False),
         Binding("question_mark,f1", "help", show=False),
@@ -109,6 +110,7 @@ class RunScreen(Steering, Habits):
         self._view: RunView | None = None
         self._feed = Feed(control, where, self)
         self._opening = opening
+        self._all_logs = False
         self._there = isinstance(where, Path)
         self._asked_before = ""
         self._second = 0
@@ -240,7 +242,10 @@ class RunScreen(Steering, Habits):
         if step is None:
             return
         if self._view is not None:
-            log.show_file(self._view.log_path(step.id))
+            logs = (
+                [s.id for s in watch.runbook.steps() if watch.of_step(s.id)] if self._all_logs else [step.id]
+            )
+            log.show_files(tuple((name, self._view.log_path(name)) for name in logs or [step.id]))
         if self.wide() or self.shown == "step":
             room = self.query_one("#steppane").outer_size.width - 4
             lines = folded(step_lines(watch, step, now, log.commands), room)
@@ -265,9 +270,8 @@ class RunScreen(Steering, Habits):
         state = self.query_one("#state", Static)
         told = ""
         if self.shown == "log":
-            told = f"{step.id}: {log.standing()}"
-            if not log.store.lines:
-                told = f"{step.id}: nothing in its log yet"
+            whose = "all steps" if self._all_logs else step.id
+            told = f"{whose}: {log.standing() if log.store.lines else 'nothing in the log yet'}"
         elif self.shown != "step" and (only := self.query_one(Table).only):
             told = f"only lines with: {only}   Esc shows all"
         state.set_class(bool(told), "shown")
@@ -369,6 +373,11 @@ class RunScreen(Steering, Habits):
         self.pane().focus()
         self.redraw()
         self.call_after_refresh(self.redraw)
+
+    def action_all_logs(self) -> None:
+        """The logs of all steps together, in the order of their times, or the chosen step's alone."""
+        self._all_logs = not self._all_logs
+        self.action_tab("log")
 
     def action_zoom(self) -> None:
         """The right side over the whole width, or both again."""

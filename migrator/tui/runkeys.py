@@ -17,6 +17,7 @@ HELP: tuple[Line, ...] = (
     _key("Tab", "from the tree to the right side and back"),
     _key("/", "find: steps in the tree, lines in the tab that has the keys"),
     _key("n N &", "in the log: next match, match before, only matching lines"),
+    _key("a", "the logs of all steps together, or the chosen step's"),
     _key("f", "in the log: follow the end, or hold still"),
     _key("z", "the right side over the whole width, and back"),
     _key("Esc", "away with what was found; back to the tree"),

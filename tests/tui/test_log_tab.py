@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from migrator.tui.logview import LogView
-from tests.tui.driving import Seat, play_story
+from tests.tui.driving import LARGE, Seat, play_story
 from tests.tui.story import Story
 
 
@@ -106,3 +106,36 @@ def test_another_step_shows_another_log(tmp_path: Path) -> None:
         assert "of the network" not in seat.text()
 
     play_story(story, act)
+
+
+def test_the_logs_of_all_steps_together(tmp_path: Path) -> None:
+    """In the order of their times; a step that begins later is read beside them; back to one step alone."""
+    story = with_log(
+        tmp_path, ["02:00:01.000 first of the network", "02:00:03.000 second of the network", "loose"]
+    )
+    other = tmp_path / "certificate.log"
+    other.write_text("02:00:02.000 first of the certificate\n", encoding="utf-8")
+
+    async def act(seat: Seat) -> None:
+        log = seat.run.query_one(LogView)
+        await seat.press("a")
+        await seat.sees("all steps: following")
+        await seat.until(lambda: len(log.store.lines) == 4)
+        assert [row.strip() for row in log.store.lines] == [
+            "02:00:01.000 network: first of the network",
+            "02:00:02.000 certificate: first of the certificate",
+            "02:00:03.000 network: second of the network",
+            "network: loose",
+        ]
+        with other.open("a", encoding="utf-8") as file:
+            file.write("02:00:04.000 second of the certificate\n")
+        await seat.sees("certificate: second of the certificate")
+        (tmp_path / "database.log").write_text("02:00:05.000 first of the database\n", encoding="utf-8")
+        story.begin("database")
+        await seat.sees("database: first of the database")
+        assert len(log.store.lines) == 6
+        await seat.press("a")
+        await seat.sees("network: following")
+        await seat.until(lambda: len(log.store.lines) == 3)
+
+    play_story(story, act, size=LARGE)

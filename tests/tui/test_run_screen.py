@@ -84,7 +84,7 @@ def test_tabs_by_number_and_what_they_show(size: tuple[int, int]) -> None:
             ("4", "habits"),
             ("5", "users could not write for"),
             ("6", "will do"),
-            ("2", "nothing in its log yet"),
+            ("2", "nothing in the log yet"),
             ("1", "Why"),
         ):
             await seat.press(key)
