@@ -62,6 +62,10 @@ class Words:
                 yield f"{where}; run {state.run_id}, {self._count} steps"
             case Kind.RUNNER_STARTED:
                 yield f"> runner {body.get('pid')} started by {body.get('who')}"
+                done = sum(self._steps[s.id].action != "" for s in state.with_status(StepStatus.DONE))
+                if done:
+                    count = f"{done} step{'s' if done != 1 else ''}"
+                    yield f"~ asking the world whether what is done still holds ({count})"
                 for doubt in state.in_doubt:
                     yield f"? in doubt: {doubt}; it is probed before anything is sent again"
             case Kind.DECISION if body.get("refused"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from migrator.model.records import Kind
 from migrator.model.state import StepStatus
 from migrator.tui.paint import Tone
 from migrator.tui.watch import Watch
@@ -75,4 +76,10 @@ def ask(watch: Watch, now: datetime) -> Ask:
         left = duration((until - now).total_seconds()) if until else ""
         reason = step.wait.reason if step.wait else step.title
         return Ask("time", step.id, f"Waits until {clock(until, now)} (in {left}): {reason}", "", "ask")
+    if watch.records and watch.records[-1].kind in (Kind.RUNNER_STARTED, Kind.REPROVED):
+        since = int(state.runner.get("seq", 0))
+        asked = sum(r.kind is Kind.REPROVED and r.seq > since for r in watch.records[-200:])
+        text = f"Asking the world whether what is done still holds: {asked} asked."
+        if any(watch.step_status(s) is StepStatus.DONE for s in watch.runbook.steps()):
+            return Ask("nothing", "", text, "", "busy")
     return Ask("nothing", "", "Getting ready." if not state.runner else "Looking what is next.", "", "dim")
