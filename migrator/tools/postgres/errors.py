@@ -27,6 +27,11 @@ _HINTS = {
     "57014": "the statement ran longer than its time limit",
 }
 
+_NO_WAY = (
+    "check address, network path, TLS settings and credentials; a database in a private subnet is reached by a "
+    "tunnel that MIGRATOR_TUNNEL names"
+)
+
 
 @contextmanager
 def connecting(where: str) -> Iterator[None]:
@@ -40,7 +45,7 @@ def connecting(where: str) -> Iterator[None]:
             sqlstate=state,
             where=where,
             detail=_words(error),
-            next=_HINTS.get(state, "check address, network path, TLS settings and credentials"),
+            next=_HINTS.get(state, _NO_WAY),
         ) from None
 
 
