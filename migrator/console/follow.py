@@ -79,10 +79,19 @@ class _Follower:
         more = {"measured": self._state.measured, "downtime": asdict(window) if window else None}
         self._face.end({**status, **more}, self._view.folder)
         sys.stdout.flush()
-        return int(ExitCode.DONE) if status["state"] in self._ended else _exit_code(self._state, status)
+        as_asked = status["state"] in self._ended and not _found_changed(self._state)
+        return int(ExitCode.DONE) if as_asked else int(_exit_code(self._state, status))
+
+
+def _found_changed(state: RunState) -> bool:
+    """Whether a runner that only looked found something no longer as it was left."""
+    looked = state.stopped.get("reason") == "looked"
+    return looked and any(step.reproved and not step.reproved["ok"] for step in state.steps.values())
 
 
 def _exit_code(state: RunState, status: Mapping[str, Any]) -> int:
+    if _found_changed(state):
+        return int(ExitCode.FAILED)
     match status["state"]:
         case "done" | "rolled_back":
             return int(ExitCode.DONE)

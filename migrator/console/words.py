@@ -79,7 +79,7 @@ class Words:
                 yield "> going on"
             case Kind.RUNNER_STOPPED if body.get("reason") == "looked":
                 asked = [
-                    s for s in state.steps.values() if str(s.reproved.get("at", "")) > state.runner["at"]
+                    s for s in state.steps.values() if str(s.reproved.get("at", "")) >= state.runner["at"]
                 ]
                 hold = sum(bool(s.reproved["ok"]) for s in asked)
                 yield f"= looked, nothing was sent: {hold} of {len(asked)} done steps still hold"

@@ -6,6 +6,7 @@ import concurrent.futures
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from migrator.contracts.journal import Order
@@ -212,7 +213,8 @@ class Executor:
     def _reprove(self) -> None:
         """Before anything new is sent: what an earlier runner left DONE must still hold in the world."""
         work = [step for step in self._runbook.steps() if self._must_reprove(step)]
-        for future in [self._pool.submit(_bound(self._protocol.reprove, step)) for step in work]:
+        ask = partial(self._protocol.reprove, only_look=self._policy.only_look)
+        for future in [self._pool.submit(_bound(ask, step)) for step in work]:
             future.result()
 
     def _look_at_doubts(self) -> str:
@@ -235,6 +237,8 @@ class Executor:
             return False
         if step.holds_until and self._book.step(step.holds_until).status is not StepStatus.PENDING:
             return False
+        if state.reproved and not state.reproved["ok"]:
+            return True
         proven = str(state.reproved.get("at") or state.ended)
         age = (self._clock.now() - datetime.fromisoformat(proven)).total_seconds()
         return self._policy.only_look or age > self._policy.reprove_after_seconds

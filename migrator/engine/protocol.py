@@ -225,15 +225,18 @@ class StepProtocol:
         state = self._book.step(step.id)
         return action.verify(self._context(step, params, state.attempt, step.deadline_seconds))
 
-    def reprove(self, step: Step) -> bool:
-        """Asks the world whether a DONE step still holds; BLOCKED with the evidence when it does not."""
+    def reprove(self, step: Step, *, only_look: bool = False) -> bool:
+        """Asks the world whether a DONE step still holds; BLOCKED with the evidence when it does not.
+
+        With `only_look` the answer is kept, and nothing is decided.
+        """
         state = self._book.step(step.id)
         probe = self._ask(step)
         holds = probe.verdict is Verdict.OURS
         self._book.append(
             Kind.REPROVED, step=step.id, ok=holds, verdict=probe.verdict.value, evidence=probe.evidence
         )
-        if not holds:
+        if not holds and not only_look:
             why = "it was done, but the world has changed since"
             self._blocked(step, state.attempt, why, probe.evidence, {})
         return holds

@@ -201,7 +201,7 @@ def _fold_step(state: RunState, step: StepState, record: Record) -> None:  # noq
         case Kind.DONE:
             step.status, step.adopted = StepStatus.DONE, bool(body.get("adopted"))
             step.outputs, step.report = body.get("outputs", {}), body.get("report", {})
-            step.error, step.reason = {}, ""
+            step.error, step.reason, step.reproved = {}, "", {}
             _close(step, at)
         case Kind.FAILED:
             step.status, step.error = StepStatus.FAILED, body.get("error") or {}

@@ -37,6 +37,7 @@ class ResumeScreen(Dialog[str]):
         self._watch = watch
         self._lead = lead
         self._ask = ask_the_world
+        self._starting = False
         self._asking = False
         self._asked_after = 0
 
@@ -47,7 +48,8 @@ class ResumeScreen(Dialog[str]):
 
     def _tick(self) -> None:
         state = self._watch.state
-        if self._asking and state.stopped and int(state.runner.get("seq", 0)) > self._asked_after:
+        ended = bool(state.stopped) or not self._watch.alive
+        if self._asking and ended and int(state.runner.get("seq", 0)) > self._asked_after:
             self._asking = False
             self.tell(self.keys())
         self.redraw()
@@ -81,18 +83,20 @@ class ResumeScreen(Dialog[str]):
                 line(("The world is still being asked. Enter goes on when it has answered.", "ask"))
             )
         if not self._watch.alive and not self._watch.state.outcome:
+            self._starting = True
             self.tell(line(("Starting a runner …", "busy")))
             refused = await self._lead()
+            self._starting = False
             if refused:
                 self.tell(line(("It could not be started: ", "bad"), refused))
                 return None
         self.dismiss("go on")
         return None
 
-    @work(exclusive=True)
+    @work(group="asking")
     async def action_ask_the_world(self) -> None:
         """Whether what is done still holds, and what became of what is in doubt. Nothing is sent."""
-        if self._watch.alive or self._watch.state.outcome or self._asking:
+        if self._watch.alive or self._watch.state.outcome or self._asking or self._starting:
             return
         self._asking, self._asked_after = True, int(self._watch.state.runner.get("seq", 0))
         self.tell(line(("Asking the world; nothing is sent …", "busy")))

@@ -80,7 +80,7 @@ def _changed(watch: Watch, now: datetime) -> list[Line]:
         s for s in watch.runbook.steps() if watch.step(s).reproved and not watch.step(s).reproved.get("ok")
     ]
     asked = [watch.step(s).reproved for s in watch.runbook.steps() if watch.step(s).reproved]
-    fresh = [found for found in asked if str(found["at"]) > str(watch.state.runner.get("at", ""))]
+    fresh = [found for found in asked if str(found["at"]) >= str(watch.state.runner.get("at", ""))]
     if not changed:
         told = "not known; w asks the world, and nothing is sent"
         if fresh:

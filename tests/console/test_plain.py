@@ -217,6 +217,20 @@ def test_what_has_not_moved_is_told_again_only_after_a_while(
     assert len({line[:8] for line in told}) <= 2
 
 
+@pytest.mark.parametrize(("exists", "code", "told"), [(True, 0, "1 of 1"), (False, 1, "0 of 1")])
+def test_a_look_ends_well_only_when_nothing_has_changed(
+    tmp_path: Path, exists: bool, code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = Stage(book(step("a", "named"), gate("agree", needs=("a",))))
+    assert stage.start() == "waiting"
+    stage.parts["a"].exists = exists
+    stage.clock.time += timedelta(seconds=1)
+    assert stage.start(Policy(only_look=True)) == "looked"
+    run = RecordedRun(tmp_path, stage.runbook, stage.journal.rows)
+    assert follow(cast(Control, run), run.folder, as_json=False, ended=("waiting", "paused")) == code
+    assert f"nothing was sent: {told} done steps still hold" in capsys.readouterr().out
+
+
 def test_the_downtime_clock_runs_until_the_last_step_of_the_window(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from migrator.contracts.action import Verdict
 from migrator.engine.decisions import Policy
-from migrator.errors import Interrupted, Refused
+from migrator.errors import InDoubt, Interrupted, Refused
 from migrator.model.records import Kind
 from migrator.model.runbook import Runbook, StepKind, Wait
 from migrator.model.state import StepStatus
@@ -260,12 +260,25 @@ def test_only_looking_asks_about_what_is_done_or_in_doubt_and_sends_nothing() ->
     assert stage.start() == "done"
 
 
-def test_only_looking_finds_what_has_changed() -> None:
+def test_only_looking_finds_what_has_changed_and_decides_nothing() -> None:
     stage = proven()
     stage.parts["a"].exists = False
     assert stage.start(Policy(only_look=True)) == "looked"
     assert stage.calls == ["probe a"]
+    assert stage.step("a").status is StepStatus.DONE
+    assert stage.step("a").reproved["ok"] is False
+    # The next runner asks again at once, and only then it counts.
+    assert stage.start() == "failed"
     assert stage.step("a").status is StepStatus.BLOCKED
+
+
+def test_a_look_that_got_no_answer_costs_nothing() -> None:
+    stage = proven()
+    stage.parts["a"].probes = [InDoubt("no way to the host")]
+    assert stage.start(Policy(only_look=True)) == "looked"
+    assert stage.step("a").reproved["verdict"] == "unknown"
+    assert stage.start() == "done"
+    assert stage.step("a").reproved["ok"] is True
 
 
 def test_what_was_done_a_moment_ago_is_not_asked_again() -> None:

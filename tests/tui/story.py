@@ -312,6 +312,7 @@ class StoryControl:
     trouble: MigratorError | None = None
     gone: str = ""
     """A done step that the world no longer holds."""
+    look_is_killed: bool = False
 
     def runs(self) -> Sequence[RunSummary]:
         return [summary(story) for story in self.stories]
@@ -334,6 +335,8 @@ class StoryControl:
             return False
         self.resumed.append(folder)
         story.add(Kind.RUNNER_STARTED, pid=99, host="deck", who="noor")
+        if options.only_look and self.look_is_killed:
+            return True
         if options.only_look:
             story.wait(4)
             done = {r.step: True for r in story.records if r.kind is Kind.DONE}

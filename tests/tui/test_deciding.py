@@ -308,6 +308,20 @@ def test_resume_asks_the_world_first_and_goes_on_later(gone: str, told: str) -> 
     play_story(control.stories[0], act, control=control)
 
 
+def test_a_look_that_is_killed_does_not_keep_anybody_from_going_on() -> None:
+    control = dead()
+    control.look_is_killed = True
+
+    async def act(seat: Seat) -> None:
+        await seat.press("w")
+        await seat.until(lambda: bool(control.resumed))
+        await seat.until(lambda: "ask the world first" in seat.told())
+        await seat.press("enter")
+        await seat.until(lambda: control.stories[0].alive)
+
+    play_story(control.stories[0], act, control=control)
+
+
 @pytest.mark.parametrize("key", ["escape", "q", "ctrl+c"])
 def test_resume_back_starts_nothing(key: str) -> None:
     control = dead()
